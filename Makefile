@@ -1,0 +1,179 @@
+# replibridge: a daemon that makes every model on Replicate usable through OpenAI's API.
+#
+#   make            build build/replibridge
+#   make demo       a chat completion from a slow-booting model, on the simulated Replicate unless a token is set
+#   make check      all tests (SAN=asan or SAN=tsan: under that sanitizer)
+#   make run        serve config.yaml (or what REPLICATE_API_TOKEN allows)
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make help       the rest
+
+SAN ?=
+WERROR ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build$(if $(SAN),-$(SAN))
+CONFIG ?= config.yaml
+
+PACKAGES := libmicrohttpd libcurl jansson yaml-0.1
+PKG_CONFIG ?= pkg-config
+
+.DEFAULT_GOAL := all
+
+# Missing packages are installed first, so that one command is enough: make remakes what it includes before anything
+# else, and then starts over, so that the probes below see what was installed. Building needs less than testing.
+GOALS := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out clean help uninstall,$(GOALS)),)
+  NEED := $(if $(filter-out all demo run install $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
+  NEED := $(if $(filter-out all run install $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
+  include $(BUILD)/.dependencies-$(NEED)
+endif
+$(BUILD)/.dependencies-%: scripts/install-dependencies.sh
+	@mkdir -p $(@D)
+	@CC='$(CC)' sh scripts/install-dependencies.sh $*
+	@touch $@
+
+comma := ,
+try = $(shell $(CC) $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+try_link = $(shell echo 'int main(void){return 0;}' | $(CC) $(1) -x c - -o /dev/null 2>/dev/null && echo $(1))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wformat=2 -Wundef -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
+
+ifeq ($(SAN),asan)
+  MODE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  MODE_LINK := -fsanitize=address,undefined
+else ifeq ($(SAN),tsan)
+  MODE_FLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+  MODE_LINK := -fsanitize=thread
+else ifeq ($(SAN),fuzz)
+  MODE_FLAGS := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  MODE_LINK := -fsanitize=address,undefined
+else
+  HARDENING := $(call try,-fstack-protector-strong) $(call try,-fstack-clash-protection) \
+               $(call try,-fcf-protection=full) $(call try,-mbranch-protection=standard) \
+               -U_FORTIFY_SOURCE $(call try,-D_FORTIFY_SOURCE=3) -fPIE
+  MODE_FLAGS := -O2 -g $(HARDENING)
+  MODE_LINK := -pie $(call try_link,-Wl$(comma)-z$(comma)relro) $(call try_link,-Wl$(comma)-z$(comma)now) \
+               $(call try_link,-Wl$(comma)-z$(comma)noexecstack) $(call try_link,-Wl$(comma)--as-needed)
+endif
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude -pthread -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(MODE_FLAGS) \
+             $(PACKAGES_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(MODE_LINK) $(LDFLAGS)
+PACKAGES_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lm
+TEST_LIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
+
+ROOM_SOURCES := $(wildcard src/*/*.c)
+ROOM_OBJECTS := $(ROOM_SOURCES:%.c=$(BUILD)/%.o)
+SIM_SOURCES := $(wildcard tests/support/replicate_sim*.c)
+SIM_OBJECTS := $(SIM_SOURCES:%.c=$(BUILD)/%.o)
+SUPPORT_SOURCES := $(filter-out %/replicate_sim_main.c,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(SUPPORT_SOURCES:%.c=$(BUILD)/%.o)
+FAKE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/machine/fake_*.c))
+EXCHANGE_FAKES := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/exchange/fake_*.c)) \
+                  $(BUILD)/tests/machine/fake_clock.o $(BUILD)/tests/machine/fake_loop.o
+TEST_SOURCES := $(wildcard tests/unit/test_*.c tests/golden/test_*.c tests/machine/test_*.c tests/exchange/test_*.c \
+                           tests/e2e/test_*.c)
+TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(BUILD)/tests/fuzz/replay_%)
+FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
+FUZZ_SECONDS ?= 10
+
+# V=1 shows the commands; else there is a line each, and with -s nothing.
+Q := $(if $(V),,@)
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-5s %s\n' $(1) $(2))
+
+DAEMON := $(BUILD)/replibridge
+SIM := $(BUILD)/replicate-sim
+ARCHIVE := $(BUILD)/librooms.a
+SUPPORT := $(BUILD)/libsupport.a
+
+.PHONY: all programs check lint fuzz fuzz-run demo run install uninstall clean help
+.SECONDARY:
+
+all: $(DAEMON)
+
+$(DAEMON): $(BUILD)/src/main.o $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(SIM): $(SIM_OBJECTS) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(ARCHIVE): $(ROOM_OBJECTS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(SUPPORT): $(SUPPORT_OBJECTS)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# Tests see their own folders too; machine tests link the fakes before the archive, so that the fakes win.
+$(BUILD)/tests/%.o: ALL_CFLAGS += -Itests -Itests/support -DBUILD_DIR='"$(BUILD)"'
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/machine/test_%: $(BUILD)/tests/machine/test_%.o $(FAKE_OBJECTS) $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
+$(BUILD)/tests/exchange/test_%: $(BUILD)/tests/exchange/test_%.o $(EXCHANGE_FAKES) $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) ## everything that `make check` runs, built and not run
+
+check: programs
+	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
+
+lint: ## the lints alone, without building
+	@BUILD=$(BUILD) sh scripts/run-tests.sh
+
+fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-run
+
+fuzz-run: $(FUZZERS)
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
+
+demo: $(DAEMON) $(SIM)
+	@BUILD=$(BUILD) FROM_MAKE=1 sh scripts/demo.sh
+
+run: $(DAEMON)
+	$(DAEMON) $(if $(wildcard $(CONFIG)),--config $(CONFIG))
+
+install: $(DAEMON)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/replibridge/examples
+	install -m 755 $(DAEMON) $(DESTDIR)$(PREFIX)/bin/replibridge
+	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/replibridge/README.md
+	install -m 644 config.yaml.example config/*.yaml $(DESTDIR)$(PREFIX)/share/doc/replibridge/examples/
+
+uninstall: ## what `make install` installed
+	rm -f $(DESTDIR)$(PREFIX)/bin/replibridge
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/replibridge
+
+clean: ## every build directory
+	rm -rf build build-*
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1 \2/p' Makefile | while read -r target what; do \
+		printf 'make %-10s %s\n' "$$target" "$$what"; done

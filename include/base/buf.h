@@ -1,0 +1,34 @@
+/* Growable bytes with a maximum fixed at birth.
+ *
+ * Appending beyond the maximum appends nothing, sets `overflowed` and returns
+ * false, and so does every later append until buf_clear: a chain of appends may
+ * be checked once, at its end. The bytes are
+ * always followed by a NUL that `length` does not count (data is NULL while
+ * nothing was ever appended; use buf_text). One thread at a time. */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+    char *data;
+    size_t length, capacity, maximum;
+    bool overflowed;
+};
+
+void buf_init(struct buf *buf, size_t maximum_bytes);
+void buf_dispose(struct buf *buf); /* frees; the maximum stays, so it can be used again */
+void buf_clear(struct buf *buf);   /* length 0, overflow forgotten, memory kept */
+
+bool buf_append(struct buf *buf, const void *bytes, size_t length);
+bool buf_append_text(struct buf *buf, const char *text);
+bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The bytes with their NUL; "" when empty. Valid until the next append. */
+const char *buf_text(const struct buf *buf);
+
+/* Hands the bytes over, NUL-terminated, never NULL; the caller frees. The buf is empty afterwards. */
+char *buf_take(struct buf *buf, size_t *length);
+
+#endif

@@ -1,0 +1,40 @@
+/* Strict JSON: the only file that parses and dumps. `json_t` is common vocabulary.
+ *
+ * Parsing is stricter than jansson's defaults where security asks for it and wider where
+ * OpenAI's clients need it (integers beyond int64 become reals). Any thread; a json_t belongs
+ * to one thread at a time. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Parses exactly one JSON value. NULL and `err` (ERROR_BAD_REQUEST, with what is wrong and at which
+ * byte) on: invalid JSON or UTF-8, lone surrogates, NUL in a string, text after the value,
+ * nesting over 512 levels. The caller owns the value. */
+json_t *json_parse(const char *bytes, size_t length, struct error *err);
+
+/* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). */
+bool json_append(struct buf *out, const json_t *value);
+
+/* Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
+bool json_append_string(struct buf *out, const char *text, size_t length);
+
+/* A JSON string of bytes that may hold invalid UTF-8 (each bad byte becomes U+FFFD). New reference. */
+json_t *json_string_lossy(const char *text, size_t length);
+
+/* The member's text when it is a string, else NULL. */
+const char *json_text(const json_t *object, const char *key);
+
+/* The member as an integer when it is one, or an integral real within ±2^53; else false. */
+bool json_whole_number(const json_t *value, int64_t *out);
+
+/* "a string", "an object", "null" … for messages. */
+const char *json_type_name(const json_t *value);
+
+#endif

@@ -1,0 +1,101 @@
+/* Growable bytes that refuse to grow beyond what their owner can afford. */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+
+enum { SMALLEST_CAPACITY = 64 };
+
+void buf_init(struct buf *buf, size_t maximum_bytes)
+{
+    /* Leaves room for the NUL and for doubling without overflow. */
+    ensure(maximum_bytes < SIZE_MAX / 4);
+    *buf = (struct buf){.maximum = maximum_bytes};
+}
+
+void buf_dispose(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf){.maximum = buf->maximum};
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->length = 0;
+    buf->overflowed = false;
+    if (buf->data)
+        buf->data[0] = '\0';
+}
+
+/* Makes room for `length` more bytes and their NUL. An overflow is final until the buf is cleared: text with a
+ * hole in its middle would be worse than none. */
+static bool reserve(struct buf *buf, size_t length)
+{
+    if (buf->overflowed || length > buf->maximum - buf->length) {
+        buf->overflowed = true;
+        return false;
+    }
+    size_t needed = buf->length + length + 1;
+    if (needed <= buf->capacity)
+        return true;
+    size_t capacity = buf->capacity ? buf->capacity * 2 : SMALLEST_CAPACITY;
+    if (capacity > buf->maximum + 1)
+        capacity = buf->maximum + 1;
+    if (capacity < needed)
+        capacity = needed;
+    buf->data = xrealloc(buf->data, capacity);
+    buf->capacity = capacity;
+    return true;
+}
+
+bool buf_append(struct buf *buf, const void *bytes, size_t length)
+{
+    if (!reserve(buf, length))
+        return false;
+    if (length)
+        memcpy(buf->data + buf->length, bytes, length);
+    buf->length += length;
+    buf->data[buf->length] = '\0';
+    return true;
+}
+
+bool buf_append_text(struct buf *buf, const char *text)
+{
+    return buf_append(buf, text, strlen(text));
+}
+
+bool buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    ensure(length >= 0);
+    bool fits = reserve(buf, (size_t)length);
+    if (fits) {
+        vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
+        buf->length += (size_t)length;
+    }
+    va_end(again);
+    return fits;
+}
+
+const char *buf_text(const struct buf *buf)
+{
+    return buf->data ? buf->data : "";
+}
+
+char *buf_take(struct buf *buf, size_t *length)
+{
+    char *data = buf->data ? buf->data : xstrdup("");
+    if (length)
+        *length = buf->length;
+    *buf = (struct buf){.maximum = buf->maximum};
+    return data;
+}

@@ -1,0 +1,53 @@
+/* An intrusive list as a ring through a sentinel, so that no operation has a special case at the ends. */
+#include "base/list.h"
+
+#include "base/ensure.h"
+
+void list_init(struct list *list)
+{
+    list->ends.previous = list->ends.next = &list->ends;
+    list->ends.list = NULL;
+    list->length = 0;
+}
+
+void list_append(struct list *list, struct list_link *link)
+{
+    /* A link that is already listed would tear the other list apart. */
+    ensure(link->list == NULL);
+    link->list = list;
+    link->next = &list->ends;
+    link->previous = list->ends.previous;
+    link->previous->next = link;
+    list->ends.previous = link;
+    list->length++;
+}
+
+void list_remove(struct list_link *link)
+{
+    if (!link->list)
+        return;
+    link->previous->next = link->next;
+    link->next->previous = link->previous;
+    link->list->length--;
+    *link = (struct list_link){NULL, NULL, NULL};
+}
+
+struct list_link *list_first(const struct list *list)
+{
+    return list->length ? list->ends.next : NULL;
+}
+
+struct list_link *list_next(const struct list *list, const struct list_link *link)
+{
+    /* Who removed the link while walking has lost the way; better to stop here than to follow a stale pointer. */
+    ensure(link->list == list);
+    return link->next == &list->ends ? NULL : link->next;
+}
+
+struct list_link *list_shift(struct list *list)
+{
+    struct list_link *link = list_first(list);
+    if (link)
+        list_remove(link);
+    return link;
+}

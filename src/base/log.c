@@ -1,0 +1,259 @@
+/* One event, one line, one write: so that lines of several threads never mix, in a pipe or in a file. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/utf8.h"
+
+enum {
+    LINE_BYTES = 4096,
+    /* One huge value must not push the fields after it, such as the request id, off the line. */
+    VALUE_BYTES = 2048,
+    ENDING_BYTES = 2, /* the brace and the newline */
+};
+
+/* What log_event reads, in any thread. LOG_FORMAT_AUTO stands only until the first log_open. */
+static atomic_int current_level = LOG_LEVEL_INFO;
+static atomic_int current_format = LOG_FORMAT_AUTO;
+static atomic_int current_descriptor = STDERR_FILENO;
+
+/* Of the main thread. The number of our own descriptor never changes once there is one: a new file is put under
+ * it with dup3, so a worker that is just about to write can never hit a descriptor that became something else. */
+static int own_descriptor = -1;
+static char *file_name;
+
+static const char *const level_words[] = {"error", "warn", "info", "debug"};
+
+static int open_file(const char *name, struct error *err)
+{
+    int descriptor = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (descriptor < 0)
+        error_set(err, ERROR_INTERNAL, NULL,
+                  "The log file \"%s\" cannot be opened: %s. Check its path and who may write there.", name,
+                  strerror(errno));
+    return descriptor;
+}
+
+/* Puts `descriptor`, which is given away, under our own number. */
+static void adopt(int descriptor)
+{
+    if (own_descriptor < 0) {
+        own_descriptor = descriptor;
+        return;
+    }
+    ensure(dup3(descriptor, own_descriptor, O_CLOEXEC) == own_descriptor);
+    close(descriptor);
+}
+
+/* An old file would stay open, and keep its disk space, while we write to standard error. */
+static void release_old_file(void)
+{
+    if (own_descriptor >= 0)
+        dup3(STDERR_FILENO, own_descriptor, O_CLOEXEC);
+}
+
+bool log_open(const struct log_options *options, struct error *err)
+{
+    int target = STDERR_FILENO;
+    if (options->file) {
+        int opened = open_file(options->file, err);
+        if (opened < 0)
+            return false;
+        adopt(opened);
+        target = own_descriptor;
+    }
+    enum log_format format = options->format;
+    if (format == LOG_FORMAT_AUTO)
+        format = isatty(target) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+    atomic_store(&current_level, (int)options->level);
+    atomic_store(&current_format, (int)format);
+    atomic_store(&current_descriptor, target);
+    if (!options->file)
+        release_old_file();
+    /* Copied before the old name is freed: the caller may pass the one that we hold. */
+    char *name = xstrdup(options->file);
+    free(file_name);
+    file_name = name;
+    return true;
+}
+
+bool log_reopen(struct error *err)
+{
+    if (!file_name)
+        return true;
+    int opened = open_file(file_name, err);
+    if (opened < 0)
+        return false;
+    adopt(opened);
+    return true;
+}
+
+bool log_level_parse(const char *word, enum log_level *level)
+{
+    static const struct {
+        const char *word;
+        enum log_level level;
+    } words[] = {
+        {"error", LOG_LEVEL_ERROR}, {"warn", LOG_LEVEL_WARN},    {"info", LOG_LEVEL_INFO},
+        {"debug", LOG_LEVEL_DEBUG}, {"warning", LOG_LEVEL_WARN}, {"critical", LOG_LEVEL_ERROR},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(word, words[i].word) == 0) {
+            *level = words[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_is_on(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+struct line {
+    char bytes[LINE_BYTES];
+    size_t length;
+    bool is_json;
+};
+
+static size_t room(const struct line *line)
+{
+    return LINE_BYTES - ENDING_BYTES - line->length;
+}
+
+/* All of it or nothing. */
+static bool add(struct line *line, const char *bytes, size_t length)
+{
+    if (length > room(line))
+        return false;
+    memcpy(line->bytes + line->length, bytes, length);
+    line->length += length;
+    return true;
+}
+
+/* Escaped, without quotes, at most `limit` bytes, cut between characters. */
+static void add_escaped(struct line *line, const char *text, size_t limit)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        char piece[UTF8_ESCAPE_BYTES];
+        size_t used;
+        size_t length = utf8_escape(piece, text, left, &used);
+        if (length > limit || !add(line, piece, length))
+            return;
+        limit -= length;
+        text += used;
+        left -= used;
+    }
+}
+
+static void add_quoted(struct line *line, const char *text)
+{
+    size_t limit = room(line) - 2 < VALUE_BYTES ? room(line) - 2 : VALUE_BYTES;
+    add(line, "\"", 1);
+    add_escaped(line, text, limit);
+    add(line, "\"", 1);
+}
+
+/* A text line's value needs no quotes when nobody could mistake where it ends. */
+static bool is_bare(const char *text)
+{
+    size_t length = 0;
+    for (; text[length]; length++) {
+        unsigned char byte = (unsigned char)text[length];
+        if (byte <= ' ' || byte >= 0x7F || byte == '"' || byte == '\\' || byte == '=')
+            return false;
+    }
+    return length > 0 && length <= VALUE_BYTES;
+}
+
+/* Fields are written whole or, when not even their name and a little of their value fit, left out whole. */
+static void add_field(struct line *line, const struct log_field *field)
+{
+    if (field->type == LOG_TEXT && !field->text)
+        return;
+    char number[24] = "";
+    if (field->type == LOG_NUMBER)
+        snprintf(number, sizeof number, "%" PRId64, field->number);
+
+    size_t name_length = strlen(field->name);
+    if (room(line) < name_length + strlen(",\"\":") + sizeof number)
+        return;
+    add(line, line->is_json ? ",\"" : " ", line->is_json ? 2 : 1);
+    add(line, field->name, name_length);
+    add(line, line->is_json ? "\":" : "=", line->is_json ? 2 : 1);
+    if (field->type == LOG_NUMBER)
+        add(line, number, strlen(number));
+    else if (line->is_json || !is_bare(field->text) || !add(line, field->text, strlen(field->text)))
+        add_quoted(line, field->text);
+}
+
+static void add_head(struct line *line, enum log_level level, const char *event)
+{
+    int64_t now_ms = clock_wall_ms();
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    char date[32];
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    char head[96];
+    int length;
+    if (line->is_json)
+        length = snprintf(head, sizeof head, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"event\":", date,
+                          (int)(now_ms % 1000), level_words[level]);
+    else
+        length = snprintf(head, sizeof head, "%s.%03dZ %-5s ", date, (int)(now_ms % 1000), level_words[level]);
+    add(line, head, (size_t)length);
+    if (line->is_json)
+        add_quoted(line, event);
+    else
+        add_escaped(line, event, VALUE_BYTES);
+}
+
+/* A target that is full or gone (EAGAIN, EPIPE, ENOSPC) costs the line, never the daemon. */
+static void write_whole(int descriptor, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(descriptor, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        bytes += written;
+        length -= (size_t)written;
+    }
+}
+
+void log_event(enum log_level level, const char *event, const struct log_field *fields)
+{
+    if (!log_is_on(level))
+        return;
+    int descriptor = atomic_load(&current_descriptor);
+    int format = atomic_load(&current_format);
+    if (format == LOG_FORMAT_AUTO)
+        format = isatty(descriptor) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+
+    struct line line;
+    line.length = 0;
+    line.is_json = format == LOG_FORMAT_JSON;
+    add_head(&line, level, event);
+    for (const struct log_field *field = fields; field && field->name; field++)
+        add_field(&line, field);
+    /* Past this point the ending may use the room that was kept for it. */
+    if (line.is_json)
+        line.bytes[line.length++] = '}';
+    line.bytes[line.length++] = '\n';
+    write_whole(descriptor, line.bytes, line.length);
+}
