@@ -1,0 +1,200 @@
+/* What environment variables say: some stand in where the file is silent, some override it, some only LiteLLM knows. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "config/schema.h"
+#include "dialect_int.h"
+#include "value_int.h"
+
+/* The place of a variable in messages. */
+static struct path variable_path(const char *name)
+{
+    return (struct path){.file = "environment", .name = name};
+}
+
+/* Reads a variable, where it is set, as the value of a native key. */
+static bool set_from(struct loader *loader, const char *variable, enum schema_section section, const char *key)
+{
+    const char *value = loader_variable(loader, variable);
+    if (value == NULL)
+        return true;
+    struct path path = variable_path(variable);
+    char *text = xstrdup(value);
+    struct node node = {.type = NODE_SCALAR, .file = path.file, .text = text};
+    struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
+    bool ok = schema_set(loader, schema_find(section, key), &objects, &node, &path);
+    free(text);
+    return ok;
+}
+
+static bool token_default(struct loader *loader)
+{
+    static const char *const names[] = {"REPLICATE_API_TOKEN", "REPLICATE_API_KEY"};
+    /* Each dialect looks first at the variable that its own users know. */
+    bool litellm = loader->dialect == DIALECT_LITELLM;
+    const char *first = names[litellm ? 1 : 0], *second = names[litellm ? 0 : 1];
+    return set_from(loader, loader_variable(loader, first) != NULL ? first : second, SCHEMA_REPLICATE, "token");
+}
+
+char *url_with_version(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *slash = host == NULL ? NULL : strchr(host + 3, '/');
+    if (host == NULL || (slash != NULL && strspn(slash, "/") != strlen(slash)))
+        return xstrdup(url);
+    size_t length = slash == NULL ? strlen(url) : (size_t)(slash - url);
+    return xasprintf("%.*s/v1", (int)length, url);
+}
+
+/* Users of other clients know this variable without the /v1, so both forms are taken. */
+static bool base_url_default(struct loader *loader)
+{
+    const char *value = loader_variable(loader, "REPLICATE_API_BASE");
+    if (value == NULL)
+        return true;
+    struct path path = variable_path("REPLICATE_API_BASE");
+    char *text = url_with_version(value);
+    struct node node = {.type = NODE_SCALAR, .file = path.file, .text = text};
+    struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
+    bool ok = schema_set(loader, schema_find(SCHEMA_REPLICATE, "base_url"), &objects, &node, &path);
+    free(text);
+    return ok;
+}
+
+/* The route remembers who set its timeout: a 504 names what to raise. */
+static bool timeout_default(struct loader *loader)
+{
+    static const char *const names[] = {"LITELLM_REQUEST_TIMEOUT", "LITELLM_REPLICATE_POLL_TIMEOUT", "REQUEST_TIMEOUT"};
+    const char *source = "timeout (default 10m)";
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (loader_variable(loader, names[i]) == NULL)
+            continue;
+        if (!set_from(loader, names[i], SCHEMA_ROOT, "timeout"))
+            return false;
+        source = names[i];
+        break;
+    }
+    free((char *)loader->defaults->timeout_key);
+    loader->defaults->timeout_key = xstrdup(source);
+    return true;
+}
+
+static bool boolean_from(struct loader *loader, const char *variable, bool *value)
+{
+    const char *text = loader_variable(loader, variable);
+    struct path path = variable_path(variable);
+    return text == NULL || value_boolean_text(text, value) || loader_fail(loader, &path, "this must be true or false");
+}
+
+bool environment_defaults(struct loader *loader)
+{
+    return token_default(loader) && base_url_default(loader) && timeout_default(loader) &&
+           set_from(loader, "REPLICATE_POLLING_DELAY_SECONDS", SCHEMA_REPLICATE, "poll_interval") &&
+           boolean_from(loader, "LITELLM_DROP_PARAMS", &loader->defaults->drop_params);
+}
+
+/* A port of 0 is meaningful, so -1 stands for a command line that names none. */
+static bool override_address(struct loader *loader)
+{
+    struct config *config = loader->config;
+    const char *host = loader_variable(loader, "HOST"), *port = loader_variable(loader, "PORT");
+    int64_t number = config->port;
+    if (loader->options->host != NULL)
+        host = loader->options->host;
+    if (loader->options->port >= 0)
+        number = loader->options->port;
+    else if (port != NULL && (!value_integer(port, &number) || number < 0))
+        number = -1;
+    struct path path = variable_path("PORT");
+    if (number < 0 || number > 65535)
+        return loader_fail(loader, &path, "the port must be a number from 0 to 65535");
+    config->port = (int)number;
+    if (host != NULL) {
+        char *copy = xstrdup(host);
+        free(config->host);
+        config->host = copy;
+    }
+    return true;
+}
+
+static bool override_workers(struct loader *loader)
+{
+    const struct schema_row *row = schema_find(SCHEMA_ROOT, "workers");
+    int workers = loader->options->workers;
+    struct path path = {.file = "--workers"};
+    if (workers == 0)
+        return set_from(loader, "NUM_WORKERS", SCHEMA_ROOT, "workers");
+    if (workers < row->minimum || workers > row->maximum)
+        return loader_fail(loader, &path, "this is out of range: from %" PRId64 " to %" PRId64, row->minimum,
+                           row->maximum);
+    loader->config->workers = workers;
+    return true;
+}
+
+/* The command line, then LITELLM_LOG, then the two switches for debugging, then the file. */
+static bool override_log(struct loader *loader)
+{
+    struct config *config = loader->config;
+    bool json = loader->options->log_json, debug = false, detailed = false;
+    if (!boolean_from(loader, "DEBUG", &debug) || !boolean_from(loader, "DETAILED_DEBUG", &detailed) ||
+        (!json && !boolean_from(loader, "JSON_LOGS", &json)))
+        return false;
+    if (json)
+        config->log.format = LOG_FORMAT_JSON;
+    if (debug || detailed)
+        config->log.level = LOG_LEVEL_DEBUG;
+    const char *word = loader->options->log_level;
+    struct path path = {.file = "--log-level"};
+    if (word == NULL) {
+        word = loader_variable(loader, "LITELLM_LOG");
+        path = variable_path("LITELLM_LOG");
+    }
+    bool ok = word == NULL || log_level_parse(word, &config->log.level);
+    return ok || loader_fail(loader, &path, "this must be one of error, warn, info or debug");
+}
+
+/* An access key is never dropped: where the file has no keys, LITELLM_MASTER_KEY is the one. */
+static bool master_key(struct loader *loader)
+{
+    const char *secret = loader_variable(loader, "LITELLM_MASTER_KEY");
+    struct path path = variable_path("LITELLM_MASTER_KEY");
+    if (secret == NULL || loader->config->key_count > 0)
+        return true;
+    if (!secret_is_clean(secret))
+        return loader_fail(loader, &path, "the key holds blanks or control characters; remove them");
+    struct key *key = loader_add_key(loader);
+    key->name = xstrdup("master");
+    key->secret = xstrdup(secret);
+    return true;
+}
+
+/* Variables of LiteLLM that change nothing here. */
+static void warn_variables(struct loader *loader)
+{
+    static const struct {
+        const char *name, *sentence;
+    } ignored[] = {
+        {"DEFAULT_REPLICATE_POLLING_RETRIES", "has no effect: a prediction is polled until its timeout passes"},
+        {"DEFAULT_REPLICATE_POLLING_DELAY_SECONDS",
+         "has no effect: the pause between polls is REPLICATE_POLLING_DELAY_SECONDS"},
+        {"LITELLM_MAX_STREAMING_DURATION_SECONDS",
+         "has no effect: this release answers whole, streaming is not supported yet"},
+        {"LITELLM_MODE", "has no effect"},
+        {"LITELLM_SALT_KEY", "has no effect: nothing is stored, so nothing is encrypted"},
+        {"DATABASE_URL", "has no effect: there is no database"},
+    };
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++) {
+        struct path path = variable_path(ignored[i].name);
+        if (loader_variable(loader, ignored[i].name) != NULL)
+            loader_warn(loader, &path, "%s", ignored[i].sentence);
+    }
+}
+
+bool environment_overrides(struct loader *loader)
+{
+    if (loader->dialect == DIALECT_LITELLM)
+        warn_variables(loader);
+    return override_address(loader) && override_workers(loader) && override_log(loader) && master_key(loader);
+}

@@ -1,0 +1,24 @@
+/* What the files of LiteLLM's dialect share. Main thread. */
+#ifndef CONFIG_LITELLM_INT_H
+#define CONFIG_LITELLM_INT_H
+
+#include "config/litellm.h"
+#include "loader_int.h"
+
+/* Where a key is applied. */
+struct litellm_scope {
+    struct loader *loader;
+    const struct litellm_row *row;
+    struct route *route; /* the entry's, or the defaults of all */
+};
+
+/* Applies every key of a map by the table. `node` may be any node; its variables are filled in key by key, because a
+ * key without effect must not fail for a variable that is missing. */
+bool litellm_apply(struct loader *loader, enum litellm_section section, struct route *route, struct node *node,
+                   const struct path *path);
+
+/* Keys that the table hands to these. */
+litellm_apply_fn apply_native, apply_timeout, apply_api_base, apply_retries, apply_parameter, apply_system_prompt,
+    apply_verbose, apply_json_logs, apply_master_key, apply_request_size, apply_global_parallel, apply_completion_model;
+
+#endif

@@ -1,0 +1,81 @@
+/* What one load of a configuration carries along: where it stands, what it has warned about, what variables it sees.
+ * Main thread; lives on config_load's stack. */
+#ifndef CONFIG_LOADER_INT_H
+#define CONFIG_LOADER_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "config/config.h"
+#include "config/yaml_tree.h"
+
+/* The way from the top of a document to a value, link by link on the stack of whoever descends. */
+struct path {
+    const struct path *up; /* NULL: the document itself */
+    const char *name;      /* NULL: an element of a list */
+    size_t index;
+    const char *file;
+    int line; /* 0 = not in a file */
+};
+
+enum dialect { DIALECT_NATIVE, DIALECT_LITELLM };
+
+struct variable {
+    char *name, *value;
+};
+
+struct loader {
+    const struct config_options *options;
+    struct config *config;
+    struct route *defaults; /* what every route starts from */
+    enum dialect dialect;
+    struct error error;         /* the first failure */
+    struct variable *variables; /* set by the file itself; they go before the environment */
+    size_t variable_count;
+    char **route_places; /* FILE:LINE of each route in `config`, for messages about duplicates */
+};
+
+void loader_init(struct loader *loader, const struct config_options *options);
+void loader_dispose(struct loader *loader); /* not the configuration */
+
+struct path path_document(const struct node *root);
+struct path path_member(const struct path *up, const struct node *parent, size_t index);
+
+/* The keys of `path` joined: "models.kimi-k2.timeout", "model_list[0]". The caller frees. */
+char *path_text(const struct path *path);
+
+/* Fills loader->error with "FILE:LINE: KEY: sentence" and returns false. The sentence never quotes a value: it could
+ * be a secret. */
+bool loader_fail(struct loader *loader, const struct path *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void loader_warn(struct loader *loader, const struct path *path, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The variable's value; NULL where it is not set or empty. */
+const char *loader_variable(const struct loader *loader, const char *name);
+void loader_set_variable(struct loader *loader, const char *name, const char *value);
+
+/* Replaces the references to variables in every scalar of `node`, as the dialect writes them. */
+bool loader_interpolate(struct loader *loader, struct node *node, const struct path *path);
+
+/* Gives the route to the configuration; on false (its alias exists, or it has no usable model or token) it is freed. */
+bool loader_add_route(struct loader *loader, struct route *route, const struct path *path);
+
+/* Adds a client's key. */
+struct key *loader_add_key(struct loader *loader);
+
+/* Is this a secret that a header can carry: visible ASCII only? */
+bool secret_is_clean(const char *text);
+
+/* Is `host` a loopback address or `localhost`? */
+bool host_is_loopback(const char *host);
+
+/* Is the URL plain http to another machine? */
+bool url_is_exposed(const char *url);
+
+/* The one of `count` names nearest to `word`, where it is near enough for a misspelling; else NULL. `stride` is the
+ * distance in bytes from one name to the next. */
+const char *nearest_name(const char *word, const char *const *names, size_t count, size_t stride);
+
+#endif
