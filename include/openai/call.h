@@ -1,0 +1,66 @@
+/* A call: what a client asked, endpoint-neutral. Decoded by an endpoint, mapped to jobs by mapping.c,
+ * run by server/exchange.c, and encoded by the same endpoint.
+ *
+ * Pure values: no clock, no socket, no thread. One owner, who calls call_dispose. */
+#ifndef OPENAI_CALL_H
+#define OPENAI_CALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct endpoint;
+
+/* What the door knows of a request. Everything is borrowed for the call of decode. */
+struct call_request {
+    const struct endpoint *endpoint;
+    const char *path_model; /* the model id in the path, decoded; NULL where the pattern has none */
+    const char *body;
+    size_t body_length;
+    const char *unique; /* at least 29 letters and digits, for the ids of answers */
+    int64_t now_s;      /* Unix seconds, for `created` */
+};
+
+enum { CALL_MAX_CHOICES = 128, CALL_MAX_STOPS = 16 };
+
+struct call {
+    const struct endpoint *endpoint;
+    char *alias; /* the model id that the client named; NULL where the endpoint needs none */
+    int n;       /* predictions to run, 1..CALL_MAX_CHOICES */
+    bool is_stream;      /* the answer is wanted as events */
+    bool include_usage;  /* a stream is to end with its usage */
+    char id[48];       /* of the answer: "chatcmpl-…" */
+    int64_t created_s;
+
+    json_t *body;     /* the decoded request object, whole; owned; NULL for requests without one */
+    json_t *messages; /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
+    json_t *params;   /* owned object: canonical name → checked value, for mapping; nulls left out */
+
+    /* filled by mapping_input */
+    json_t *ignored;  /* owned array of names left out or clamped, in the client's spelling */
+    json_t *stops;    /* owned array of strings where the answer is cut; NULL = none */
+    int64_t token_limit; /* the limit on output tokens that was asked for; 0 = none */
+    size_t prompt_bytes; /* text sent to the model, for estimating usage */
+
+    /* filled by the endpoint's finish */
+    const char *usage_source; /* "reported" or "estimated"; NULL where the answer has no usage */
+
+    /* the endpoint's own, while it streams */
+    void *state;
+    void (*state_free)(void *state);
+};
+
+void call_init(struct call *call);
+void call_dispose(struct call *call);
+
+/* Notes that the client's parameter `name` was left out or clamped; once each. */
+void call_ignore(struct call *call, const char *name);
+
+/* The ignored names joined by ", "; "" when none. False where the buf is full. */
+bool call_ignored_text(const struct call *call, struct buf *out);
+
+#endif

@@ -1,0 +1,71 @@
+/* The neutral call between decoding and answering: its birth, its end, and the list of parameters left out. */
+#include "openai/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+
+/* Whoever sends thousands of unknown names gets this many back: the header has to stay a header, and looking for
+ * repetitions has to stay cheap. */
+enum { IGNORED_MAX = 64, IGNORED_NAME_BYTES = 65 };
+
+void call_init(struct call *call)
+{
+    *call = (struct call){.n = 1};
+}
+
+void call_dispose(struct call *call)
+{
+    free(call->alias);
+    json_decref(call->body);
+    json_decref(call->params);
+    json_decref(call->ignored);
+    json_decref(call->stops);
+    call_init(call);
+}
+
+static bool is_ignored(const struct call *call, const char *name)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(call->ignored, index, item) if (strcmp(json_string_value(item), name) == 0) return true;
+    return false;
+}
+
+/* Names become part of a header: whatever is no visible character, or would read as two names, is replaced. */
+static void make_visible(char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name <= ' ' || *name > '~' || *name == ',')
+            *name = '?';
+}
+
+void call_ignore(struct call *call, const char *name)
+{
+    if (call->ignored == NULL)
+        call->ignored = json_array();
+    ensure(call->ignored != NULL);
+    size_t count = json_array_size(call->ignored);
+    if (count > IGNORED_MAX)
+        return;
+    char visible[IGNORED_NAME_BYTES];
+    error_quote(visible, sizeof visible, name, strlen(name), NULL);
+    make_visible(visible);
+    if (is_ignored(call, visible))
+        return;
+    ensure(json_array_append_new(call->ignored, json_string(count < IGNORED_MAX ? visible : "...")) == 0);
+}
+
+bool call_ignored_text(const struct call *call, struct buf *out)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(call->ignored, index, item)
+    {
+        if (index > 0)
+            buf_append_text(out, ", ");
+        buf_append_text(out, json_string_value(item));
+    }
+    return !out->overflowed;
+}

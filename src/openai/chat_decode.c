@@ -1,0 +1,92 @@
+/* Reads a chat completion request: everything that a client may send is checked here, once, so that nobody behind has
+ * to doubt it. */
+#include "openai/chat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/json.h"
+#include "chat_int.h"
+#include "parameters_int.h"
+
+enum { UNIQUE_LENGTH = 29 };
+
+static bool decode_body(struct call *call, const struct call_request *request, struct error *err)
+{
+    call->body = json_parse(request->body, request->body_length, err);
+    if (call->body == NULL)
+        return false;
+    return json_is_object(call->body) ||
+           error_set(err, ERROR_INVALID_TYPE, NULL, "The request body has to be a JSON object, but it is %s.",
+                     json_type_name(call->body));
+}
+
+/* The model in the path, which some clients put there, goes before the one in the body. */
+static bool decode_model(struct call *call, const struct call_request *request, struct error *err)
+{
+    const json_t *model = json_object_get(call->body, "model");
+    bool in_path = request->path_model != NULL && request->path_model[0] != '\0';
+    bool in_body = model != NULL && !json_is_null(model);
+    if (!in_path && !in_body)
+        return error_set(err, ERROR_MISSING_PARAMETER, "model",
+                         "`model` is missing. Name one of the models that GET /v1/models lists.");
+    if (in_body && !json_is_string(model))
+        return error_set(err, ERROR_INVALID_TYPE, "model", "`model` has to be a string, but it is %s.",
+                         json_type_name(model));
+    if (!in_path && json_string_length(model) == 0)
+        return error_set(err, ERROR_INVALID_VALUE, "model",
+                         "`model` is empty. Name one of the models that GET /v1/models lists.");
+    call->alias = xstrdup(in_path ? request->path_model : json_string_value(model));
+    return true;
+}
+
+static bool decode_stream(const struct call *call, struct error *err)
+{
+    const json_t *stream = json_object_get(call->body, "stream");
+    if (stream == NULL || json_is_null(stream) || json_is_false(stream))
+        return true;
+    if (json_is_true(stream))
+        return error_set(err, ERROR_UNSUPPORTED_VALUE, "stream",
+                         "This version answers whole, not piece by piece. Send `stream: false`, or leave it out.");
+    return error_set(err, ERROR_INVALID_TYPE, "stream", "`stream` has to be true or false, but it is %s.",
+                     json_type_name(stream));
+}
+
+/* The rows come in order of preference, so the first value of a canonical name stays. */
+static bool decode_params(struct call *call, struct error *err)
+{
+    size_t count;
+    const struct parameter *row = parameter_rows(&count);
+    call->params = json_object();
+    ensure(call->params != NULL);
+    for (const struct parameter *end = row + count; row < end; row++) {
+        json_t *value;
+        if (row->class == CLASS_ENDPOINT)
+            continue;
+        if (!parameter_read(row, call->body, &value, err))
+            return false;
+        if (value == NULL)
+            continue;
+        if (json_object_get(call->params, row->canonical) == NULL)
+            ensure(json_object_set(call->params, row->canonical, value) == 0);
+        json_decref(value);
+    }
+    const json_t *n = json_object_get(call->params, "n");
+    call->n = n == NULL ? 1 : (int)json_integer_value(n);
+    return true;
+}
+
+bool chat_decode(struct call *call, const struct call_request *request, struct error *err)
+{
+    ensure(strlen(request->unique) >= UNIQUE_LENGTH);
+    snprintf(call->id, sizeof call->id, "chatcmpl-%.*s", (int)UNIQUE_LENGTH, request->unique);
+    call->created_s = request->now_s;
+    if (!decode_body(call, request, err) || !decode_model(call, request, err))
+        return false;
+    json_t *messages = json_object_get(call->body, "messages");
+    if (!chat_check_messages(messages, err))
+        return false;
+    call->messages = messages;
+    return decode_stream(call, err) && decode_params(call, err);
+}

@@ -1,0 +1,194 @@
+/* Checks the list of messages: strict where a mistake would change the answer, lenient where clients in the field
+ * differ from the specification without harm. */
+#include "chat_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+
+enum { QUOTE_BYTES = 65, PATH_BYTES = 64 };
+
+/* What a role asks of its message. `null_is_fine` covers an absent content too. */
+static const struct role {
+    const char *name;
+    bool null_is_fine;    /* an assistant that only called tools said nothing */
+    bool takes_object;    /* results of tools come as bare objects, too */
+    const char *required; /* another member that has to be there, a string */
+} roles[] = {
+    {"developer", false, false, NULL}, {"system", false, false, NULL},        {"user", false, false, NULL},
+    {"assistant", true, false, NULL},  {"tool", false, true, "tool_call_id"}, {"function", true, false, "name"},
+};
+
+/* The parts of a content and the member that holds what they are about. */
+static const struct part {
+    const char *type, *member;
+    bool may_be_text, may_be_object;
+} parts[] = {
+    {"text", "text", true, false},
+    {"input_text", "text", true, false},
+    {"output_text", "text", true, false},
+    {"refusal", "refusal", true, false},
+    {"image_url", "image_url", true, true},
+    {"input_image", "image_url", true, true},
+    {"input_audio", "input_audio", false, true},
+    {"audio_url", "audio_url", true, true},
+    {"video_url", "video_url", true, true},
+    {"file", "file", false, true},
+};
+
+static bool missing(const char *path, struct error *err)
+{
+    return error_set(err, ERROR_MISSING_PARAMETER, path, "`%s` is missing.", path);
+}
+
+static bool wrong_type(const char *path, const char *wanted, const json_t *value, struct error *err)
+{
+    return error_set(err, ERROR_INVALID_TYPE, path, "`%s` has to be %s, but it is %s.", path, wanted,
+                     json_type_name(value));
+}
+
+static bool wrong_word(const char *path, const char *wanted, const char *word, struct error *err)
+{
+    char quoted[QUOTE_BYTES];
+    error_quote(quoted, sizeof quoted, word, strlen(word), NULL);
+    return error_set(err, ERROR_INVALID_VALUE, path, "`%s` has to be one of %s; `%s` is none of them.", path, wanted,
+                     quoted);
+}
+
+/* A member that has to be there and to be a string; NULL and err otherwise. */
+static const char *required_text(const json_t *object, const char *path, const char *key, struct error *err)
+{
+    char member[ERROR_PARAM_BYTES];
+    snprintf(member, sizeof member, "%s.%s", path, key);
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL)
+        missing(member, err);
+    else if (!json_is_string(value))
+        wrong_type(member, "a string", value, err);
+    return json_string_value(value);
+}
+
+static bool check_part_member(const json_t *part, const struct part *row, const char *path, struct error *err)
+{
+    char member[ERROR_PARAM_BYTES];
+    snprintf(member, sizeof member, "%s.%s", path, row->member);
+    const json_t *value = json_object_get(part, row->member);
+    if (value == NULL)
+        return missing(member, err);
+    if ((row->may_be_text && json_is_string(value)) || (row->may_be_object && json_is_object(value)))
+        return true;
+    return wrong_type(member,
+                      !row->may_be_object ? "a string"
+                      : row->may_be_text  ? "a string or an object"
+                                          : "an object",
+                      value, err);
+}
+
+static bool check_part(const json_t *part, const char *path, struct error *err)
+{
+    if (!json_is_object(part))
+        return wrong_type(path, "an object", part, err);
+    const char *type = required_text(part, path, "type", err);
+    if (type == NULL)
+        return false;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strcmp(parts[i].type, type) == 0)
+            return check_part_member(part, &parts[i], path, err);
+    char type_path[ERROR_PARAM_BYTES];
+    snprintf(type_path, sizeof type_path, "%s.type", path);
+    return wrong_word(type_path, "text, image_url, input_audio, file and refusal", type, err);
+}
+
+static bool check_parts(const json_t *content, const char *path, struct error *err)
+{
+    size_t index;
+    json_t *part;
+    json_array_foreach(content, index, part)
+    {
+        char part_path[PATH_BYTES + 32];
+        snprintf(part_path, sizeof part_path, "%s[%zu]", path, index);
+        if (!check_part(part, part_path, err))
+            return false;
+    }
+    return true;
+}
+
+static bool check_content(const json_t *message, const struct role *role, const char *path, struct error *err)
+{
+    char content_path[PATH_BYTES];
+    snprintf(content_path, sizeof content_path, "%s.content", path);
+    const json_t *content = json_object_get(message, "content");
+    if (content == NULL)
+        return role->null_is_fine || missing(content_path, err);
+    if (json_is_array(content))
+        return check_parts(content, content_path, err);
+    if (json_is_string(content) || json_is_number(content) || (json_is_null(content) && role->null_is_fine) ||
+        (json_is_object(content) && role->takes_object))
+        return true;
+    return wrong_type(content_path, "a string or an array of parts", content, err);
+}
+
+/* Calls in the history are shown to the model as text, whatever is in them; only their frame has to be right. */
+static bool check_calls(const json_t *message, const char *path, struct error *err)
+{
+    char member[PATH_BYTES];
+    snprintf(member, sizeof member, "%s.tool_calls", path);
+    const json_t *calls = json_object_get(message, "tool_calls");
+    if (calls != NULL && !json_is_null(calls) && !json_is_array(calls))
+        return wrong_type(member, "an array", calls, err);
+    size_t index;
+    json_t *call;
+    json_array_foreach(calls, index, call)
+    {
+        char call_path[PATH_BYTES + 32];
+        snprintf(call_path, sizeof call_path, "%s[%zu]", member, index);
+        if (!json_is_object(call))
+            return wrong_type(call_path, "an object", call, err);
+    }
+    snprintf(member, sizeof member, "%s.function_call", path);
+    const json_t *call_of_old = json_object_get(message, "function_call");
+    if (call_of_old != NULL && !json_is_null(call_of_old) && !json_is_object(call_of_old))
+        return wrong_type(member, "an object", call_of_old, err);
+    return true;
+}
+
+static const struct role *find_role(const char *name)
+{
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(roles[i].name, name) == 0)
+            return &roles[i];
+    return NULL;
+}
+
+static bool check_message(const json_t *message, size_t index, struct error *err)
+{
+    char path[32], role_path[PATH_BYTES];
+    snprintf(path, sizeof path, "messages[%zu]", index);
+    snprintf(role_path, sizeof role_path, "%s.role", path);
+    if (!json_is_object(message))
+        return wrong_type(path, "an object", message, err);
+    const char *name = required_text(message, path, "role", err);
+    if (name == NULL)
+        return false;
+    const struct role *role = find_role(name);
+    if (role == NULL)
+        return wrong_word(role_path, "developer, system, user, assistant, tool and function", name, err);
+    if (role->required != NULL && required_text(message, path, role->required, err) == NULL)
+        return false;
+    return check_content(message, role, path, err) && check_calls(message, path, err);
+}
+
+bool chat_check_messages(const json_t *messages, struct error *err)
+{
+    if (messages == NULL || json_is_null(messages))
+        return missing("messages", err);
+    if (!json_is_array(messages))
+        return wrong_type("messages", "an array", messages, err);
+    if (json_array_size(messages) == 0)
+        return error_set(err, ERROR_INVALID_VALUE, "messages", "`messages` is empty. Send at least one message.");
+    size_t index;
+    json_t *message;
+    json_array_foreach(messages, index, message) if (!check_message(message, index, err)) return false;
+    return true;
+}

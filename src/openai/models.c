@@ -1,0 +1,91 @@
+/* GET /models and GET /models/{model}: what the configuration serves, as OpenAI lists its models. */
+#include "openai/models.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/json.h"
+
+enum { QUOTE_BYTES = 65 };
+
+bool models_decode(struct call *call, const struct call_request *request, struct error *err)
+{
+    (void)err; /* a path that was found leaves nothing to refuse */
+    if (request->path_model != NULL && request->path_model[0] != '\0')
+        call->alias = xstrdup(request->path_model);
+    call->created_s = request->now_s;
+    return true;
+}
+
+/* The model's owner on Replicate; a bare version does not tell. */
+static size_t owner_length(const struct target *target)
+{
+    return target->name == NULL ? 0 : strcspn(target->name, "/");
+}
+
+static void append_model(struct buf *out, const char *alias, const struct route *route, const struct target *target)
+{
+    size_t owner = owner_length(target);
+    buf_append_text(out, "{\"id\":");
+    json_append_string(out, alias, strlen(alias));
+    buf_printf(out, ",\"object\":\"model\",\"created\":%" PRId64 ",\"owned_by\":", route->created_s);
+    if (owner > 0)
+        json_append_string(out, target->name, owner);
+    else
+        buf_append_text(out, "\"replicate\"");
+    buf_append_text(out, "}");
+}
+
+static bool check_room(const struct buf *out, struct error *err)
+{
+    return !out->overflowed ||
+           error_set(err, ERROR_INTERNAL, NULL, "The list of models is larger than an answer may be.");
+}
+
+/* A wildcard stands for models without number, so the list holds the plain aliases only. */
+static bool is_listed(const struct route *route, const struct key *key)
+{
+    return strchr(route->alias, '*') == NULL && endpoint_key_allows(key, route->alias);
+}
+
+bool models_list(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
+                 struct error *err)
+{
+    (void)call;
+    buf_append_text(out, "{\"object\":\"list\",\"data\":[");
+    bool first = true;
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        struct target target;
+        if (!is_listed(route, key) || !route_target(route, route->alias, &target, NULL))
+            continue;
+        if (!first)
+            buf_append_text(out, ",");
+        first = false;
+        append_model(out, route->alias, route, &target);
+        target_dispose(&target);
+    }
+    buf_append_text(out, "]}");
+    return check_room(out, err);
+}
+
+/* To a key that may not use it, a model is as good as absent: nobody learns from here what others have. */
+bool models_get(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
+                struct error *err)
+{
+    ensure(call->alias != NULL);
+    const struct route *route = config_find_route(config, call->alias);
+    struct target target;
+    if (route == NULL || !endpoint_key_allows(key, call->alias) || !route_target(route, call->alias, &target, NULL)) {
+        char quoted[QUOTE_BYTES];
+        error_quote(quoted, sizeof quoted, call->alias, strlen(call->alias), NULL);
+        return error_set(err, ERROR_MODEL_NOT_FOUND, NULL,
+                         "The model `%s` does not exist or you do not have access to it. GET /v1/models lists what "
+                         "there is.",
+                         quoted);
+    }
+    append_model(out, call->alias, route, &target);
+    target_dispose(&target);
+    return check_room(out, err);
+}

@@ -1,0 +1,203 @@
+/* The table of chat parameters, and the reading of a request by it. */
+#include "parameters_int.h"
+
+#include <string.h>
+
+#define EXACT_INTEGER 9007199254740992.0 /* 2^53: beyond it doubles skip integers */
+
+/* Name, canonical name, common input, type, range, class. A parameter that the endpoint reads itself stands here too,
+ * so that nobody takes it for one that OpenAI does not know. */
+static const struct parameter rows[] = {
+    {"model", "model", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT},
+    {"messages", "messages", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT},
+    {"stream", "stream", NULL, TYPE_BOOL, 0, 0, CLASS_ENDPOINT},
+
+    {"max_completion_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT},
+    {"max_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT},
+    {"temperature", "temperature", "temperature", TYPE_NUMBER, 0, 2, CLASS_HINT},
+    {"top_p", "top_p", "top_p", TYPE_NUMBER, 0, 1, CLASS_HINT},
+    {"presence_penalty", "presence_penalty", "presence_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT},
+    {"frequency_penalty", "frequency_penalty", "frequency_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT},
+    {"seed", "seed", "seed", TYPE_SEED, -9.3e18, 9.3e18, CLASS_HINT},
+    {"reasoning_effort", "reasoning_effort", NULL, TYPE_TEXT, 0, 0, CLASS_HINT},
+    {"verbosity", "verbosity", NULL, TYPE_TEXT, 0, 0, CLASS_HINT},
+    {"logit_bias", "logit_bias", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT},
+    {"parallel_tool_calls", "parallel_tool_calls", NULL, TYPE_BOOL, 0, 0, CLASS_HINT},
+    {"moderation", "moderation", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT},
+
+    {"n", "n", NULL, TYPE_INTEGER, 1, 128, CLASS_MEANING},
+    {"stop", "stop", NULL, TYPE_STOP, 0, 0, CLASS_MEANING},
+    {"tools", "tools", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING},
+    {"tool_choice", "tool_choice", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING},
+    {"functions", "functions", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING},
+    {"function_call", "function_call", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING},
+    {"response_format", "response_format", NULL, TYPE_FORMAT, 0, 0, CLASS_MEANING},
+    {"logprobs", "logprobs", NULL, TYPE_BOOL, 0, 0, CLASS_MEANING},
+    {"top_logprobs", "top_logprobs", NULL, TYPE_INTEGER, 0, 20, CLASS_MEANING},
+    {"modalities", "modalities", NULL, TYPE_WORDS, 0, 0, CLASS_MEANING},
+    {"audio", "audio", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING},
+    {"web_search_options", "web_search_options", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING},
+
+    {"stream_options", "stream_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
+    {"prediction", "prediction", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
+    {"store", "store", NULL, TYPE_BOOL, 0, 0, CLASS_IDLE},
+    {"metadata", "metadata", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
+    {"service_tier", "service_tier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
+    /* A string by the specification; Open WebUI's pipelines send an object. */
+    {"user", "user", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_IDLE},
+    {"safety_identifier", "safety_identifier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
+    {"prompt_cache_key", "prompt_cache_key", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
+    {"prompt_cache_retention", "prompt_cache_retention", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
+    {"prompt_cache_options", "prompt_cache_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
+};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+
+/* Names under which models take the limit on output tokens. */
+static const char *const token_limits[] = {
+    "max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens", "max_length", "max_length_tokens",
+};
+
+/* Inputs that language models on Replicate share and OpenAI's chat lacks. Models drop inputs that they do not know, so
+ * a name belongs here only if it means the same wherever it occurs. */
+static const char *const common_inputs[] = {
+    "top_k",
+    "min_p",
+    "min_tokens",
+    "min_new_tokens",
+    "max_new_tokens",
+    "max_output_tokens",
+    "max_length",
+    "max_length_tokens",
+    "repetition_penalty",
+    "length_penalty",
+    "prompt_template",
+    "chat_template",
+    "chat_template_kwargs",
+    "add_generation_prompt",
+    "system_prompt",
+    "system_instruction",
+    "stop_sequences",
+    "thinking",
+    "thinking_level",
+    "thinking_budget",
+    "thinking_budget_tokens",
+    "dynamic_thinking",
+    "extended_thinking",
+    "enable_web_search",
+    "documents",
+    "previous_response_id",
+    "replicate_weights",
+    "log_performance_metrics",
+};
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool parameter_is_common_input(const char *name)
+{
+    return is_among(name, common_inputs, sizeof common_inputs / sizeof common_inputs[0]);
+}
+
+bool parameter_is_token_limit(const char *name)
+{
+    return is_among(name, token_limits, sizeof token_limits / sizeof token_limits[0]);
+}
+
+const struct parameter *parameter_rows(size_t *count)
+{
+    *count = ROW_COUNT;
+    return rows;
+}
+
+const struct parameter *parameter_find(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+const struct parameter *parameter_given(const char *canonical, const json_t *source)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(rows[i].canonical, canonical) != 0)
+            continue;
+        const json_t *value = json_object_get(source, rows[i].name);
+        if (value != NULL && !json_is_null(value))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+static bool is_text(const json_t *value, const char *text)
+{
+    return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
+}
+
+static bool is_empty(const json_t *value)
+{
+    return (json_is_array(value) && json_array_size(value) == 0) ||
+           (json_is_object(value) && json_object_size(value) == 0);
+}
+
+static bool only_text(const json_t *modalities)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(modalities, index, item) if (!is_text(item, "text")) return false;
+    return true;
+}
+
+/* "auto" is what a model with tools does anyway; without tools "none" is what it cannot help doing. */
+static bool choice_says_nothing(const json_t *choice, const json_t *tools)
+{
+    bool has_tools = json_is_array(tools) && json_array_size(tools) > 0;
+    return is_text(choice, "auto") || (is_text(choice, "none") && !has_tools);
+}
+
+/* Many clients send every parameter with its default. Such a value asks for nothing, so nothing is refused for it. */
+static bool says_nothing(const struct parameter *row, const json_t *value, const json_t *source)
+{
+    const char *name = row->canonical;
+    if (strcmp(name, "tools") == 0 || strcmp(name, "functions") == 0 || strcmp(name, "logit_bias") == 0 ||
+        strcmp(name, "stop") == 0)
+        return is_empty(value);
+    if (strcmp(name, "tool_choice") == 0)
+        return choice_says_nothing(value, json_object_get(source, "tools"));
+    if (strcmp(name, "function_call") == 0)
+        return choice_says_nothing(value, json_object_get(source, "functions"));
+    if (strcmp(name, "parallel_tool_calls") == 0)
+        return json_array_size(json_object_get(source, "tools")) == 0;
+    if (strcmp(name, "response_format") == 0)
+        return is_text(json_object_get(value, "type"), "text");
+    if (strcmp(name, "logprobs") == 0)
+        return json_is_false(value);
+    if (strcmp(name, "top_logprobs") == 0)
+        return json_integer_value(value) == 0;
+    if (strcmp(name, "modalities") == 0)
+        return only_text(value);
+    return false;
+}
+
+bool parameter_read(const struct parameter *row, const json_t *source, json_t **value, struct error *err)
+{
+    *value = NULL;
+    json_t *given = json_object_get(source, row->name);
+    if (given == NULL || json_is_null(given))
+        return true;
+    json_t *checked = NULL;
+    if (!parameter_check(row, given, &checked, err))
+        return false;
+    if (checked != NULL && says_nothing(row, checked, source)) {
+        json_decref(checked);
+        checked = NULL;
+    }
+    *value = checked;
+    return true;
+}

@@ -1,0 +1,70 @@
+/* The one table of chat parameters: what OpenAI calls them, what they may hold, what becomes of them.
+ *
+ * Shared by chat_decode.c, which checks a request with it, and mapping.c, which finds a model's inputs with it. */
+#ifndef OPENAI_PARAMETERS_INT_H
+#define OPENAI_PARAMETERS_INT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* What a parameter is to the answer, and so what happens where the model has no input for it. */
+enum parameter_class {
+    CLASS_ENDPOINT, /* read by the endpoint itself; never mapped */
+    CLASS_IDLE,     /* means nothing to a model: accepted without a remark */
+    CLASS_HINT,     /* left out and named; refused with strict_params */
+    CLASS_MEANING,  /* changes what the answer means: emulated, or refused */
+};
+
+enum parameter_type {
+    TYPE_ANY,
+    TYPE_BOOL,
+    TYPE_NUMBER,  /* minimum..maximum */
+    TYPE_INTEGER, /* minimum..maximum; 1.0 counts as 1 */
+    TYPE_TOKENS,  /* an integer; 0 and -1 mean that there is no limit */
+    TYPE_SEED,    /* an integer; OpenAI's own bounds lie a little outside of int64 */
+    TYPE_TEXT,
+    TYPE_OBJECT,
+    TYPE_TEXT_OR_OBJECT,
+    TYPE_OBJECTS, /* an array of objects */
+    TYPE_WORDS,   /* an array of strings */
+    TYPE_STOP,    /* a string or an array of strings; checked into an array */
+    TYPE_FORMAT,  /* response_format */
+};
+
+struct parameter {
+    const char *name;      /* as clients spell it */
+    const char *canonical; /* the key in call->params and in route->map; several names may share one */
+    const char *input;     /* the name of most models' input; NULL where there is no such name */
+    enum parameter_type type;
+    double minimum, maximum;
+    enum parameter_class class;
+};
+
+/* All rows; of those that share a canonical name the preferred one comes first. */
+const struct parameter *parameter_rows(size_t *count);
+
+/* The row of OpenAI's parameter `name`; NULL when OpenAI has none of that name. */
+const struct parameter *parameter_find(const char *name);
+
+/* The row's value in `source`, checked and in canonical form, as a new reference. NULL where it is absent, null, or
+ * says nothing (`tools: []`, `logprobs: false`). False and err where it is wrong. */
+bool parameter_read(const struct parameter *row, const json_t *source, json_t **value, struct error *err);
+
+/* Does `source` hold a value other than null for the canonical name, under any of its names? Gives the first such row.
+ */
+const struct parameter *parameter_given(const char *canonical, const json_t *source);
+
+/* Checks one value that is not null; gives a new reference in canonical form, NULL for "no limit". */
+bool parameter_check(const struct parameter *row, json_t *value, json_t **checked, struct error *err);
+
+/* Is `name` an input that many models on Replicate have, although OpenAI does not know it (top_k, prompt_template …)?
+ */
+bool parameter_is_common_input(const char *name);
+
+/* Is `name` one of the names under which models take their limit on output tokens? A model takes one of them. */
+bool parameter_is_token_limit(const char *name);
+
+#endif

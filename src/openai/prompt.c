@@ -1,0 +1,210 @@
+/* Chat messages as one text, for the many models that take nothing else. No special tokens: a model's own template
+ * belongs to the model, and plain labels are what all of them understand. */
+#include "openai/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "prompt_int.h"
+
+enum { PATH_BYTES = 64 };
+
+static bool check_room(const struct buf *out, struct error *err)
+{
+    return !out->overflowed ||
+           error_set(err, ERROR_REQUEST_TOO_LARGE, "messages", "The messages are too large for one prompt.");
+}
+
+static bool has_role(const json_t *message, const char *role)
+{
+    const char *name = json_text(message, "role");
+    return name != NULL && strcmp(name, role) == 0;
+}
+
+bool prompt_is_instruction(const json_t *message)
+{
+    return has_role(message, "system") || has_role(message, "developer");
+}
+
+static const json_t *part_text(const json_t *part)
+{
+    const char *type = json_text(part, "type");
+    bool is_refusal = type != NULL && strcmp(type, "refusal") == 0;
+    return json_object_get(part, is_refusal ? "refusal" : "text");
+}
+
+bool prompt_part_is_text(const json_t *part)
+{
+    return json_is_string(part_text(part));
+}
+
+static bool append_parts(const json_t *parts, const char *path, struct buf *out, struct error *err)
+{
+    size_t index;
+    json_t *part;
+    json_array_foreach(parts, index, part)
+    {
+        if (!prompt_part_is_text(part)) {
+            char param[ERROR_PARAM_BYTES];
+            snprintf(param, sizeof param, "%s[%zu]", path, index);
+            return error_set(
+                err, ERROR_UNSUPPORTED_PARAMETER, param,
+                "`%s` is no text, and this model is given text only. Leave the part out. The operator can hand "
+                "messages over as they are (`map: {messages: …}`), or have such parts left out "
+                "(`drop_params: true`).",
+                param);
+        }
+        const json_t *text = part_text(part);
+        if (index > 0)
+            buf_append(out, "\n", 1);
+        buf_append(out, json_string_value(text), json_string_length(text));
+    }
+    return check_room(out, err);
+}
+
+bool prompt_content_text(const json_t *content, const char *path, struct buf *out, struct error *err)
+{
+    if (json_is_array(content))
+        return append_parts(content, path, out, err);
+    if (json_is_string(content))
+        buf_append(out, json_string_value(content), json_string_length(content));
+    else if (content != NULL && !json_is_null(content))
+        json_append(out, content); /* a number, or a tool's result that nobody dumped */
+    return check_room(out, err);
+}
+
+static bool append_content(const json_t *message, size_t index, struct buf *out, struct error *err)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "messages[%zu].content", index);
+    return prompt_content_text(json_object_get(message, "content"), path, out, err);
+}
+
+static void append_member(struct buf *out, const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (json_is_string(value))
+        buf_append(out, json_string_value(value), json_string_length(value));
+    else if (value != NULL && !json_is_null(value))
+        json_append(out, value);
+}
+
+/* A call of the old kind has no id. `what` holds the name and the arguments. */
+static void append_call(struct buf *out, const json_t *call, const json_t *what, const char *arguments)
+{
+    buf_append_text(out, "Tool call");
+    if (json_text(call, "id") != NULL) {
+        buf_append_text(out, " ");
+        append_member(out, call, "id");
+    }
+    buf_append_text(out, ": ");
+    append_member(out, what, "name");
+    buf_append_text(out, "(");
+    append_member(out, what, arguments);
+    buf_append_text(out, ")\n\n");
+}
+
+static bool has_calls(const json_t *message)
+{
+    return json_array_size(json_object_get(message, "tool_calls")) > 0 ||
+           json_is_object(json_object_get(message, "function_call"));
+}
+
+/* The calls that an assistant made, each a turn of its own. */
+static void append_calls(const json_t *message, struct buf *out)
+{
+    size_t index;
+    json_t *call;
+    json_array_foreach(json_object_get(message, "tool_calls"), index, call)
+    {
+        const json_t *custom = json_object_get(call, "custom");
+        if (custom != NULL)
+            append_call(out, call, custom, "input");
+        else
+            append_call(out, call, json_object_get(call, "function"), "arguments");
+    }
+    const json_t *call_of_old = json_object_get(message, "function_call");
+    if (json_is_object(call_of_old))
+        append_call(out, call_of_old, call_of_old, "arguments");
+}
+
+/* An assistant that called a tool often says nothing besides. */
+static bool is_silent(const json_t *message)
+{
+    const json_t *content = json_object_get(message, "content");
+    return content == NULL || json_is_null(content) || (json_is_string(content) && json_string_length(content) == 0);
+}
+
+static void append_label(const json_t *message, struct buf *out)
+{
+    if (has_role(message, "assistant")) {
+        buf_append_text(out, "Assistant: ");
+    } else if (has_role(message, "tool") || has_role(message, "function")) {
+        buf_append_text(out, "Tool result ");
+        append_member(out, message, has_role(message, "tool") ? "tool_call_id" : "name");
+        buf_append_text(out, ": ");
+    } else {
+        buf_append_text(out, "User: ");
+    }
+}
+
+static bool append_turns(const json_t *messages, struct buf *prompt, struct error *err)
+{
+    size_t index;
+    json_t *message;
+    json_array_foreach(messages, index, message)
+    {
+        if (prompt_is_instruction(message))
+            continue;
+        if (!has_calls(message) || !is_silent(message)) {
+            append_label(message, prompt);
+            if (!append_content(message, index, prompt, err))
+                return false;
+            buf_append_text(prompt, "\n\n");
+        }
+        append_calls(message, prompt);
+    }
+    buf_append_text(prompt, "Assistant:");
+    return check_room(prompt, err);
+}
+
+static bool append_instructions(const json_t *messages, struct buf *system, struct error *err)
+{
+    bool first = true;
+    size_t index;
+    json_t *message;
+    json_array_foreach(messages, index, message)
+    {
+        if (!prompt_is_instruction(message))
+            continue;
+        if (!first)
+            buf_append_text(system, "\n\n");
+        first = false;
+        if (!append_content(message, index, system, err))
+            return false;
+    }
+    return true;
+}
+
+bool prompt_from_messages(const json_t *messages, struct buf *system, struct buf *prompt, struct error *err)
+{
+    size_t index, turns = 0, last_turn = 0;
+    json_t *message;
+    json_array_foreach(messages, index, message)
+    {
+        if (prompt_is_instruction(message))
+            continue;
+        turns++;
+        last_turn = index;
+    }
+    if (!append_instructions(messages, system, err))
+        return false;
+    if (turns == 0)
+        return true;
+    /* A question without a history needs no labels, and models answer it best without. */
+    const json_t *only = json_array_get(messages, last_turn);
+    if (turns == 1 && has_role(only, "user"))
+        return append_content(only, last_turn, prompt, err);
+    return append_turns(messages, prompt, err);
+}

@@ -1,0 +1,100 @@
+/* Calls, routes and outcomes for tests, written as JSON texts. */
+#include "call_help.h"
+
+#include <string.h>
+#include <stdlib.h>
+
+#include "base/ensure.h"
+#include "base/json.h"
+#include "openai/chat.h"
+
+json_t *help_json(const char *text)
+{
+    json_t *value = json_parse(text, strlen(text), NULL);
+    ensure(value != NULL);
+    return value;
+}
+
+char *help_dump(const json_t *value)
+{
+    struct buf out;
+    buf_init(&out, (size_t)1 << 26);
+    ensure(json_append(&out, value));
+    return buf_take(&out, NULL);
+}
+
+bool help_decode_bytes(struct call *call, const char *body, size_t length, struct error *err)
+{
+    struct call_request request = {
+        .body = body,
+        .body_length = length,
+        .unique = HELP_UNIQUE,
+        .now_s = HELP_NOW_S,
+    };
+    call_init(call);
+    return chat_decode(call, &request, err);
+}
+
+bool help_decode(struct call *call, const char *body, struct error *err)
+{
+    return help_decode_bytes(call, body, strlen(body), err);
+}
+
+static char *text_or(const json_t *object, const char *key, const char *fallback)
+{
+    const char *text = json_text(object, key);
+    return xstrdup(text != NULL ? text : fallback);
+}
+
+/* Configured objects are never NULL in a snapshot. */
+static json_t *object_or_empty(const json_t *object, const char *key)
+{
+    json_t *member = json_object_get(object, key);
+    return member != NULL ? json_deep_copy(member) : json_object();
+}
+
+void help_route(struct route *route, const char *text)
+{
+    json_t *description = help_json(text);
+    *route = (struct route){
+        .alias = text_or(description, "alias", "kimi"),
+        .reference = text_or(description, "reference", "moonshotai/kimi-k2-thinking"),
+        .input = object_or_empty(description, "input"),
+        .map = object_or_empty(description, "map"),
+        .params = object_or_empty(description, "params"),
+        .strict_params = json_is_true(json_object_get(description, "strict_params")),
+        .drop_params = json_is_true(json_object_get(description, "drop_params")),
+        .created_s = HELP_NOW_S,
+    };
+    json_decref(description);
+}
+
+void help_route_dispose(struct route *route)
+{
+    free(route->alias);
+    free(route->reference);
+    json_decref(route->input);
+    json_decref(route->map);
+    json_decref(route->params);
+}
+
+static int64_t count(const json_t *usage, const char *key)
+{
+    return json_integer_value(json_object_get(usage, key));
+}
+
+struct outcome *help_outcome(const json_t *description)
+{
+    const json_t *usage = json_object_get(description, "usage");
+    json_t *output = json_object_get(description, "output");
+    struct outcome *outcome = outcome_new();
+    outcome->succeeded = true;
+    outcome->output = output == NULL || json_is_null(output) ? NULL : json_incref(output);
+    outcome->usage = (struct usage){
+        .reported = usage != NULL,
+        .input_tokens = count(usage, "input_tokens"),
+        .output_tokens = count(usage, "output_tokens"),
+        .reasoning_tokens = count(usage, "reasoning_tokens"),
+    };
+    return outcome;
+}
