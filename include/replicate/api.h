@@ -1,0 +1,81 @@
+/* Replicate's HTTP API: URLs, headers, JSON shapes, error shapes. Pure: bytes in, values out; any thread.
+ * The facts are those of Replicate's OpenAPI document and of recorded traffic (October 2026). */
+#ifndef REPLICATE_API_H
+#define REPLICATE_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/job.h"
+
+/* What a status word means to us. Words not known yet mean: go on waiting. */
+#define API_STATUSES(X)                  \
+    X(STARTING, "starting", false)       \
+    X(PROCESSING, "processing", false)   \
+    X(SUCCEEDED, "succeeded", true)      \
+    X(FAILED, "failed", true)            \
+    X(CANCELED, "canceled", true)        \
+    X(ABORTED, "aborted", true)
+
+enum api_status {
+    API_STATUS_UNKNOWN = 0,
+#define X(name, word, terminal) API_STATUS_##name,
+    API_STATUSES(X)
+#undef X
+};
+
+bool api_status_is_terminal(enum api_status status);
+const char *api_status_word(enum api_status status); /* "unknown" for the others */
+
+/* A prediction object as far as we need it. */
+struct api_prediction {
+    char id[64];
+    char version[80];
+    enum api_status status;
+    json_t *output; /* owned; NULL when missing, null or "" */
+    struct usage usage;
+    char error_text[512]; /* Replicate's own text, quoted for showing; "" when none */
+};
+
+/* False and err (ERROR_UPSTREAM_ERROR) where it is no prediction: not JSON, no usable id or status. `token` is masked in texts. */
+bool api_prediction_parse(const char *bytes, size_t length, const char *token, struct api_prediction *prediction,
+                          struct error *err);
+void api_prediction_dispose(struct api_prediction *prediction);
+
+/* Where to create and what to send. `version` (may be NULL) is a resolved one: then POST /predictions. */
+bool api_create_url(const struct job *job, const char *version, struct buf *url);
+bool api_create_body(const struct job *job, const char *version, struct buf *body);
+bool api_prediction_url(const struct job *job, const char *id, struct buf *url);
+bool api_cancel_url(const struct job *job, const char *id, struct buf *url);
+bool api_model_url(const struct job *job, struct buf *url);
+
+/* The value of Cancel-After for a remaining time: whole seconds, at least 5 (Replicate's minimum). */
+void api_cancel_after(int64_t remaining_ms, char out[32]);
+/* The value of Prefer for a wait: "wait=N", N in 1..60; "" for 0. */
+void api_prefer(int64_t wait_ms, char out[32]);
+
+/* latest_version.id of a model document. False and err (ERROR_MODEL_NOT_FOUND) when it has none. */
+bool api_latest_version(const char *bytes, size_t length, const char *name, char version[80], struct error *err);
+
+/* An answer to a create that is not 2xx, as the client's error. 422 names its field in err->param ("input.top_k" or "").
+ * For a 429, err->retry_after_ms is what headers or body say (retry_after_header_ms: -1 = none), 0 when nothing does. */
+void api_create_error(int status, const char *body, size_t length, int64_t retry_after_header_ms, const struct job *job,
+                      struct error *err);
+
+/* Does this 404 or 422 say that the model or version cannot be run this way, so that its other form may be tried? */
+bool api_is_wrong_form(int status, const char *body, size_t length);
+
+/* A terminal prediction that did not succeed, as the client's error. */
+void api_failure_error(const struct api_prediction *prediction, struct error *err);
+
+/* Seconds to wait that a 429's body names (retry_after, "resets in ~5s", "in 1 second"), in ms; -1 when none. */
+int64_t api_retry_after_ms(const char *body, size_t length);
+
+/* Token counts from log lines such as "Input token count: 263". */
+void api_usage_from_logs(const char *logs, struct usage *usage);
+
+#endif

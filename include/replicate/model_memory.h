@@ -1,0 +1,26 @@
+/* What was learnt of models, shared by all workers: the latest version of a community model, and how long a model's
+ * predictions take. Any thread, one mutex inside. Bounded: the least recently used is forgotten. */
+#ifndef REPLICATE_MODEL_MEMORY_H
+#define REPLICATE_MODEL_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct model_memory;
+
+enum { MODEL_VERSION_BYTES = 80 };
+
+struct model_memory *model_memory_new(void);
+void model_memory_free(struct model_memory *memory);
+
+/* The resolved version of the community model `name` ("owner/name"). False when unknown, or older than an hour. */
+bool model_memory_version(struct model_memory *memory, const char *name, int64_t now_ms, char version[MODEL_VERSION_BYTES]);
+void model_memory_set_version(struct model_memory *memory, const char *name, int64_t now_ms, const char *version);
+void model_memory_forget_version(struct model_memory *memory, const char *name);
+
+/* The usual time from create to end of `key` (a model, version or deployment), in ms; -1 when unknown. */
+int64_t model_memory_duration_ms(struct model_memory *memory, const char *key);
+void model_memory_learn_duration(struct model_memory *memory, const char *key, int64_t duration_ms);
+
+#endif

@@ -1,0 +1,322 @@
+/* A prediction until its id is known: the create, the pauses before it is tried again, and the look-up of a community
+ * model's latest version.
+ *
+ * A create costs money and has no idempotency key upstream, so it goes out again only where the answer, or the lack of
+ * a connection, proves that nothing was created. */
+#include "prediction_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+
+enum {
+    HELD_AT_ONCE_MAX = 64,         /* a held create occupies a place among the active transfers */
+    AFTER_DEADLINE_MS = 15 * 1000, /* for the id of a create under way when nobody waits any longer */
+    MODEL_DOCUMENT_BYTES = 8 * 1024 * 1024,
+    RESOLVE_TRIES = 5,
+    OWN_HEADERS = 2,
+    CREATE_URL_BYTES = 8 * 1024, /* a client may name a model of any length */
+};
+
+/* The server bounds what it lets in far below this; what is larger is refused, not cut. */
+static const size_t body_max_bytes = (size_t)1 << 30;
+
+static void back_off(struct prediction *prediction, int64_t wait_ms)
+{
+    prediction_set_state(prediction, PREDICTION_BACKOFF);
+    loop_timer_set(prediction->engine->options.loop, &prediction->step, clock_now_ms() + wait_ms);
+}
+
+/* How long Replicate may hold the create open for the result: only where that is likely to save a poll. */
+static int64_t hold_ms(const struct prediction *prediction, int64_t remaining_ms)
+{
+    const struct engine_options *options = &prediction->engine->options;
+    int64_t longest_ms = prediction->job->prefer_wait_ms;
+    int64_t usual_ms = model_memory_duration_ms(options->models, prediction->memory_key);
+    if (usual_ms < 0 || usual_ms >= longest_ms || transfers_count(options->transfers) > HELD_AT_ONCE_MAX)
+        return 0;
+    int64_t held_ms = longest_ms < remaining_ms ? longest_ms : remaining_ms;
+    return held_ms < 1000 ? 0 : held_ms;
+}
+
+/* A create that is under way at the deadline is waited for a little longer: without its id it cannot be cancelled. */
+static int64_t create_timeout_ms(int64_t held_ms, int64_t remaining_ms)
+{
+    int64_t timeout_ms = held_ms + PREDICTION_CALL_MS;
+    return timeout_ms < remaining_ms ? timeout_ms : remaining_ms + AFTER_DEADLINE_MS;
+}
+
+/* A 2xx that is no prediction may have created one all the same; Cancel-After ends it. */
+static void created(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    struct api_prediction parsed;
+    struct error error = {0};
+    if (!api_prediction_parse(answer->body, answer->body_length, prediction->job->token, &parsed, &error)) {
+        prediction_fail(prediction, &error);
+        return;
+    }
+    memcpy(prediction->id, parsed.id, sizeof prediction->id);
+    prediction->created_ms = clock_now_ms();
+    metrics_add(prediction->engine->options.metrics, METRIC_predictions_created_total, 1);
+    prediction_take_answer(prediction, &parsed);
+    api_prediction_dispose(&parsed);
+}
+
+static void resolve(struct prediction *prediction);
+
+/* Nothing was sent, so trying again is free. */
+static void create_unreachable(struct prediction *prediction, const char *detail)
+{
+    int64_t wait_ms = pacing_backoff_ms(++prediction->failed_creates);
+    if (prediction->failed_creates <= prediction->job->create_retries && prediction_has_time(prediction, wait_ms)) {
+        back_off(prediction, wait_ms);
+        return;
+    }
+    struct error error = {0};
+    error_set(&error, ERROR_UPSTREAM_UNAVAILABLE, NULL,
+              "Replicate could not be reached (%s), so no prediction was created. Try again later.", detail);
+    prediction_fail(prediction, &error);
+}
+
+/* The one case where we cannot know: it may run and be paid for, so it must not be bought twice. */
+static void create_lost(struct prediction *prediction, const char *detail)
+{
+    struct error error = {0};
+    error_set(
+        &error, ERROR_UPSTREAM_ERROR, NULL,
+        "Replicate's answer to the creation of the prediction was lost (%s). It may have been created, so it is not "
+        "tried again by itself; if it runs, it is stopped when this request's time is over.",
+        detail);
+    prediction_fail(prediction, &error);
+}
+
+/* Waits as long as Replicate says, and longer each time, for refused tries count against the limit too. */
+static void throttled(struct prediction *prediction, struct error *error)
+{
+    int64_t wait_ms = pacing_backoff_ms(++prediction->throttled_creates);
+    if (error->retry_after_ms > wait_ms)
+        wait_ms = error->retry_after_ms;
+    if (prediction_has_time(prediction, wait_ms)) {
+        back_off(prediction, wait_ms);
+        return;
+    }
+    error->retry_after_ms = wait_ms;
+    prediction_fail(prediction, error);
+}
+
+/* Once is enough: a version that was looked up just now and is refused does not get better by looking again. */
+static bool may_resolve(const struct prediction *prediction, const struct transfer_answer *answer)
+{
+    return prediction->job->target.kind == TARGET_MODEL && !prediction->was_resolved &&
+           api_is_wrong_form(answer->status, answer->body, answer->body_length);
+}
+
+static void create_refused(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    struct job *job = prediction->job;
+    bool has_version = prediction->version[0] != '\0';
+    /* What was remembered of the model is out of date. */
+    if (has_version && api_is_wrong_form(answer->status, answer->body, answer->body_length))
+        model_memory_forget_version(prediction->engine->options.models, job->target.name);
+    if (may_resolve(prediction, answer)) {
+        prediction->version[0] = '\0';
+        resolve(prediction);
+        return;
+    }
+    struct error error = {0};
+    api_create_error(answer->status, answer->body, answer->body_length, answer->retry_after_ms, job, &error);
+    if (error.kind == ERROR_RATE_LIMITED)
+        throttled(prediction, &error);
+    else
+        prediction_fail(prediction, &error);
+}
+
+/* Whoever left meanwhile is not served any further, but an id that arrives is always acted upon. */
+static void on_create_done(void *arg, const struct transfer_answer *answer)
+{
+    struct prediction *prediction = arg;
+    prediction->transfer = NULL;
+    if (answer->result == TRANSFER_ANSWERED && answer->status >= 200 && answer->status < 300)
+        created(prediction, answer);
+    else if (prediction->wish != WISH_RUN)
+        prediction_end(prediction); /* nothing that we know of was created, and nobody wants it any more */
+    else if (answer->result == TRANSFER_UNREACHABLE)
+        create_unreachable(prediction, answer->detail);
+    else if (answer->result == TRANSFER_LOST)
+        create_lost(prediction, answer->detail);
+    else
+        create_refused(prediction, answer);
+}
+
+/* The job's headers and ours after them; the caller frees. */
+static struct header *create_headers(const struct job *job, char *cancel_after, char *prefer, size_t *count)
+{
+    struct header *headers = xcalloc(job->header_count + OWN_HEADERS, sizeof *headers);
+    size_t used = 0;
+    for (; used < job->header_count; used++)
+        headers[used] = job->headers[used];
+    static char cancel_name[] = "Cancel-After", prefer_name[] = "Prefer";
+    headers[used++] = (struct header){cancel_name, cancel_after};
+    if (prefer[0] != '\0')
+        headers[used++] = (struct header){prefer_name, prefer};
+    *count = used;
+    return headers;
+}
+
+static void send_create(struct prediction *prediction, const char *url, const struct buf *body, int64_t remaining_ms)
+{
+    const struct job *job = prediction->job;
+    int64_t held_ms = hold_ms(prediction, remaining_ms);
+    char cancel_after[32], prefer[32];
+    api_cancel_after(remaining_ms, cancel_after);
+    api_prefer(held_ms, prefer);
+    size_t header_count = 0;
+    struct header *headers = create_headers(job, cancel_after, prefer, &header_count);
+    const struct transfer_request request = {
+        .method = "POST",
+        .url = url,
+        .token = job->token,
+        .headers = headers,
+        .header_count = header_count,
+        .body = buf_text(body),
+        .body_length = body->length,
+        .never_repeat = true,
+        .timeout_ms = create_timeout_ms(held_ms, remaining_ms),
+        .max_answer_bytes = PREDICTION_ANSWER_BYTES,
+    };
+    prediction->sent_ms = clock_now_ms();
+    prediction->transfer = transfer_start(prediction->engine->options.transfers, &request, on_create_done, prediction);
+    free(headers);
+}
+
+void prediction_try_create(struct prediction *prediction)
+{
+    int64_t remaining_ms = prediction->job->deadline_ms - clock_now_ms();
+    /* The deadline's timer is due and ends it; a create now would be paid for and thrown away. */
+    if (remaining_ms <= 0) {
+        prediction_set_state(prediction, PREDICTION_BACKOFF);
+        return;
+    }
+    struct buf url, body;
+    buf_init(&url, CREATE_URL_BYTES);
+    buf_init(&body, body_max_bytes);
+    if (api_create_url(prediction->job, prediction->version, &url) &&
+        api_create_body(prediction->job, prediction->version, &body)) {
+        prediction_set_state(prediction, PREDICTION_CREATING);
+        send_create(prediction, buf_text(&url), &body, remaining_ms);
+    } else {
+        /* The observer may not hear of it from inside the start. */
+        prediction->is_too_large = true;
+        back_off(prediction, 0);
+    }
+    buf_dispose(&url);
+    buf_dispose(&body);
+}
+
+/* Logged, because it is the only place where an operator learns which version an unpinned model runs. */
+static void resolved(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    const char *name = prediction->job->target.name;
+    struct error error = {0};
+    if (!api_latest_version(answer->body, answer->body_length, name, prediction->version, &error)) {
+        prediction_fail(prediction, &error);
+        return;
+    }
+    prediction->was_resolved = true;
+    prediction->is_resolving = false;
+    model_memory_set_version(prediction->engine->options.models, name, clock_now_ms(), prediction->version);
+    log_write(LOG_LEVEL_INFO, "model_resolved", log_text("request_id", prediction->job->request_id),
+              log_text("model", name), log_text("version", prediction->version));
+    prediction_try_create(prediction);
+}
+
+static bool is_passing(const struct transfer_answer *answer)
+{
+    return answer->result != TRANSFER_ANSWERED || answer->status == 429 || answer->status >= 500;
+}
+
+static int64_t resolve_wait_ms(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    int64_t wait_ms = pacing_backoff_ms(prediction->failed_resolves);
+    if (answer->status != 429)
+        return wait_ms;
+    int64_t told_ms =
+        answer->retry_after_ms >= 0 ? answer->retry_after_ms : api_retry_after_ms(answer->body, answer->body_length);
+    return told_ms > wait_ms ? told_ms : wait_ms;
+}
+
+/* A look-up is free and harmless, so it is tried again whatever happened to it. */
+static void resolve_failed(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    prediction->failed_resolves++;
+    int64_t wait_ms = resolve_wait_ms(prediction, answer);
+    bool is_tried_again = is_passing(answer) && prediction->failed_resolves < RESOLVE_TRIES;
+    if (is_tried_again && prediction_has_time(prediction, wait_ms)) {
+        back_off(prediction, wait_ms);
+        return;
+    }
+    struct error error = {0};
+    if (answer->result == TRANSFER_ANSWERED && answer->status < 500) {
+        api_create_error(answer->status, answer->body, answer->body_length, answer->retry_after_ms, prediction->job,
+                         &error);
+        if (error.kind == ERROR_RATE_LIMITED)
+            error.retry_after_ms = wait_ms;
+    } else {
+        error_set(&error, ERROR_UPSTREAM_UNAVAILABLE, NULL,
+                  "Replicate did not tell the latest version of %s, so no prediction was created. Try again later.",
+                  prediction->job->target.name);
+    }
+    prediction_fail(prediction, &error);
+}
+
+static void on_resolve_done(void *arg, const struct transfer_answer *answer)
+{
+    struct prediction *prediction = arg;
+    prediction->transfer = NULL;
+    pacing_learn(prediction->engine->options.pacing, clock_now_ms(), answer->ratelimit_remaining,
+                 answer->ratelimit_reset_ms);
+    if (answer->result == TRANSFER_ANSWERED && answer->status >= 200 && answer->status < 300)
+        resolved(prediction, answer);
+    else
+        resolve_failed(prediction, answer);
+}
+
+static void resolve(struct prediction *prediction)
+{
+    const struct job *job = prediction->job;
+    struct buf url;
+    buf_init(&url, PREDICTION_URL_BYTES);
+    ensure(api_model_url(job, &url));
+    prediction->is_resolving = true;
+    prediction_set_state(prediction, PREDICTION_RESOLVING);
+    const struct transfer_request request = {
+        .method = "GET",
+        .url = buf_text(&url),
+        .token = job->token,
+        .headers = job->headers,
+        .header_count = job->header_count,
+        .timeout_ms = PREDICTION_CALL_MS,
+        .max_answer_bytes = MODEL_DOCUMENT_BYTES,
+    };
+    prediction->transfer = transfer_start(prediction->engine->options.transfers, &request, on_resolve_done, prediction);
+    buf_dispose(&url);
+}
+
+void prediction_try_again(struct prediction *prediction)
+{
+    if (prediction->is_resolving) {
+        resolve(prediction);
+        return;
+    }
+    if (!prediction->is_too_large) {
+        prediction_try_create(prediction);
+        return;
+    }
+    struct error error = {0};
+    error_set(&error, ERROR_REQUEST_TOO_LARGE, NULL,
+              "The model's name or its input is too long to be sent to Replicate. Send less.");
+    prediction_fail(prediction, &error);
+}

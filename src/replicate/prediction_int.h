@@ -1,0 +1,101 @@
+/* What the files of the module `prediction` share: prediction.c (engine, start, end, abandon), prediction_create.c
+ * (until the id is known) and prediction_poll.c (from then on, and the cancel). */
+#ifndef PREDICTION_INT_H
+#define PREDICTION_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "replicate/api.h"
+#include "replicate/prediction.h"
+
+enum {
+    PREDICTION_ANSWER_BYTES = 64 * 1024 * 1024,
+    PREDICTION_URL_BYTES = 16 * 1024, /* twice what a create's may be: no later one can be too long */
+    PREDICTION_CALL_MS = 30 * 1000,   /* for a call that Replicate does not hold open */
+};
+
+/* Who still wants the prediction, and so what follows once its id is known. */
+enum prediction_wish {
+    WISH_RUN,    /* an observer waits */
+    WISH_GRACE,  /* nobody waits, but it may end by itself until the grace is over */
+    WISH_CANCEL, /* nobody waits: cancel it as soon as its id is known */
+    WISH_KEEP,   /* nobody waits: let it run */
+};
+
+struct prediction {
+    struct list_link link; /* in the engine's list of its state */
+    struct engine *engine;
+    enum prediction_state state; /* written by prediction_set_state alone */
+    enum prediction_wish wish;
+
+    const struct prediction_observer *observer; /* NULL once it was told the end, or has left */
+    void *arg;
+    size_t index;
+
+    struct job *job;
+    char *memory_key;  /* under which the model's durations are remembered */
+    char version[80];  /* a resolved one; "" = none */
+    bool was_resolved; /* by this prediction: it is done once */
+    bool is_resolving; /* a BACKOFF leads back to RESOLVING */
+    bool is_too_large; /* a BACKOFF leads to an error: this cannot be sent at all */
+
+    struct transfer *transfer;  /* at most one at a time */
+    struct loop_timer step;     /* the next try, poll or cancel */
+    struct loop_timer deadline; /* the job's; in CANCELING the bound of the cancel */
+    struct loop_timer grace;
+
+    int64_t started_ms, sent_ms, created_ms; /* created_ms: -1 = not yet */
+    int failed_creates, throttled_creates, failed_resolves;
+
+    char id[64];          /* "" until Replicate has told */
+    char ran_version[80]; /* as Replicate names it */
+    enum api_status status;
+    bool has_place;                                 /* in the budget for polls */
+    int polls;                                      /* in all */
+    int status_polls;                               /* since the status last changed */
+    int failed_polls, refused_polls, missing_polls; /* in a row */
+    int cancels;
+    int64_t cancel_until_ms;
+};
+
+/* --- prediction.c --- */
+
+void prediction_set_state(struct prediction *prediction, enum prediction_state state);
+
+/* Ends it here, and tells the observer (if there is one still) what came of it. */
+void prediction_succeed(struct prediction *prediction, struct api_prediction *answer);
+void prediction_fail(struct prediction *prediction, const struct error *error);
+
+/* Tells the observer, while the prediction goes on to be cancelled. */
+void prediction_report(struct prediction *prediction, const struct error *error);
+
+/* Ends it where nobody is to be told. */
+void prediction_end(struct prediction *prediction);
+
+/* Does a wait from now end before the job's deadline? */
+bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms);
+
+/* Acts upon a prediction object that Replicate sent: end, cancel, or wait on. */
+void prediction_take_answer(struct prediction *prediction, struct api_prediction *answer);
+
+/* --- prediction_create.c --- */
+
+void prediction_try_create(struct prediction *prediction);
+void prediction_try_again(struct prediction *prediction); /* after a BACKOFF */
+
+/* --- prediction_poll.c --- */
+
+void prediction_sleep(struct prediction *prediction, int64_t delay_ms);
+void prediction_poll(struct prediction *prediction);
+void prediction_start_cancel(struct prediction *prediction);
+void prediction_try_cancel(struct prediction *prediction);
+
+struct engine {
+    struct engine_options options;
+    struct list states[PREDICTION_STATE_COUNT];
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* A request as it goes out: the copy of what a caller asked for, its headers as lines for curl. */
+#include "transfer_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/ensure.h"
+
+/* Line breaks become spaces, so that no value can add a header of its own. */
+static void add_line(struct transfer_wire *wire, char *line)
+{
+    for (char *c = line; *c; c++) {
+        if (*c == '\r' || *c == '\n')
+            *c = ' ';
+    }
+    wire->lines[wire->line_count++] = line;
+}
+
+static void add_header(struct transfer_wire *wire, const char *name, const char *value)
+{
+    /* A semicolon is curl's way to write a header with an empty value; with a colon it would be left out. */
+    add_line(wire, *value ? xasprintf("%s: %s", name, value) : xasprintf("%s;", name));
+}
+
+static void add_lines(struct transfer_wire *wire, const struct transfer_request *request)
+{
+    bool has_type = false;
+    if (request->token)
+        add_line(wire, xasprintf("Authorization: Bearer %s", request->token));
+    for (size_t i = 0; i < request->header_count; i++) {
+        const struct header *header = &request->headers[i];
+        has_type = has_type || strcasecmp(header->name, "Content-Type") == 0;
+        add_header(wire, header->name, header->value);
+    }
+    /* A name and a colon alone: curl leaves out a header that it would add of itself. */
+    if (!has_type)
+        add_line(wire, xstrdup(request->body_length > 0 ? "Content-Type: application/json" : "Content-Type:"));
+    /* Curl would hold back bodies over 1 MB for a second, waiting for a leave to go on. */
+    add_line(wire, xstrdup("Expect:"));
+}
+
+void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request)
+{
+    enum { OWN_LINES = 3 }; /* Authorization, Content-Type, Expect */
+    bool is_post = strcmp(request->method, "POST") == 0;
+    ensure(is_post || (strcmp(request->method, "GET") == 0 && request->body_length == 0));
+    *wire = (struct transfer_wire){
+        .url = xstrdup(request->url),
+        .token = xstrdup(request->token),
+        .lines = xcalloc(request->header_count + OWN_LINES, sizeof(char *)),
+        .is_post = is_post,
+        .never_repeat = request->never_repeat,
+        .timeout_ms = request->timeout_ms,
+    };
+    if (request->body_length > 0) {
+        wire->body = xmalloc(request->body_length);
+        memcpy(wire->body, request->body, request->body_length);
+        wire->body_length = request->body_length;
+    }
+    add_lines(wire, request);
+}
+
+void transfer_wire_dispose(struct transfer_wire *wire)
+{
+    for (size_t i = 0; i < wire->line_count; i++)
+        free(wire->lines[i]);
+    free(wire->lines);
+    free(wire->url);
+    free(wire->token);
+    free(wire->body);
+    *wire = (struct transfer_wire){0};
+}
