@@ -1,0 +1,20 @@
+/* Cross-origin requests from browsers, where `cors_origins` allows them. Any thread. */
+#ifndef SERVER_CORS_H
+#define SERVER_CORS_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "server/reply.h"
+
+/* Is `origin` (may be NULL) one that the configuration allows? */
+bool cors_allows(const struct config *config, const char *origin);
+
+/* Adds what a browser needs to read the answer; for every answer to an allowed origin, errors too. */
+void cors_headers(struct reply *reply, const char *origin);
+
+/* Adds what a preflight asks for. `wanted` = Access-Control-Request-Headers, `private_network` =
+ * Access-Control-Request-Private-Network; both may be NULL. */
+void cors_preflight_headers(struct reply *reply, const char *wanted, const char *private_network);
+
+#endif

@@ -1,0 +1,56 @@
+/* The door: libmicrohttpd in external epoll mode on the worker's loop, all workers accepting from one socket.
+ *
+ * It checks how requests are framed, collects their bodies, and gives them to the exchange. All on the worker's
+ * thread. Facts about libmicrohttpd are those of 0.9.72 to 1.0. */
+#ifndef SERVER_HTTP_H
+#define SERVER_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "server/reply.h"
+
+struct http;
+struct exchange;
+struct worker;
+
+/* A request as it came in. Lives until its connection has been told the end. */
+struct http_request {
+    struct MHD_Connection *connection;
+    const char *method;     /* valid while the request lives, as is path */
+    char *path;             /* as in the request line, percent-encoded, without the query */
+    struct buf body;        /* complete when exchange_body_done is called */
+    int64_t content_length; /* -1 = none given (chunked, or no body) */
+    bool has_body;
+    bool expects_continue; /* the client holds its body back until it is told to go on */
+    struct reply reply;
+    struct exchange *exchange;
+};
+
+struct http_options {
+    struct worker *worker;
+    struct loop *loop;
+    int listen_fd; /* shared; a duplicate is made */
+    unsigned connection_limit;
+    int64_t idle_timeout_ms; /* for the head of a request to arrive, and for idle kept connections */
+};
+
+/* NULL with err (ERROR_INTERNAL) when libmicrohttpd refuses. */
+struct http *http_new(const struct http_options *options, struct error *err);
+/* Closes every connection, telling their exchanges. Nothing may be waiting (reply_wait) any more. */
+void http_free(struct http *http);
+
+struct reply_queue *http_replies(struct http *http);
+
+/* How long the loop may wait before http_turn has work, in ms; -1 = as long as it likes. */
+int64_t http_wait_ms(const struct http *http);
+/* Resumes what is ready and lets libmicrohttpd run once, if there is anything to do. */
+void http_turn(struct http *http);
+
+/* A request header's value, or NULL; names are compared without case. */
+const char *http_header(const struct http_request *request, const char *name);
+
+#endif

@@ -1,0 +1,81 @@
+/* The answer of one request on its way to libmicrohttpd: the only place that suspends and resumes.
+ *
+ * A reply is open, then ready (reply_send: status, headers and body are filled in), then gone to
+ * MHD. While it waits, its connection is suspended and its descriptor is watched for a client that hangs up, which MHD
+ * does not notice. Fill first, resume last: resumes are collected and done once a turn.
+ * One thread: the worker's. */
+#ifndef SERVER_REPLY_H
+#define SERVER_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "replicate/loop.h"
+
+struct MHD_Connection;
+
+enum { REPLY_MAX_HEADERS = 20 };
+
+/* One worker's replies that are to be resumed at the end of the turn. */
+struct reply_queue {
+    struct loop *loop;
+    struct list ready;
+};
+
+struct reply_header {
+    const char *name; /* static */
+    char *value;      /* owned */
+};
+
+/* The client hung up while the reply waited. Called once at most; not after reply_send. */
+typedef void (*reply_gone_fn)(void *arg);
+
+struct reply {
+    struct reply_queue *queue;
+    struct MHD_Connection *connection;
+    int fd;
+    bool is_ready, is_dropped, is_suspended, is_sent;
+    int status;
+    struct reply_header headers[REPLY_MAX_HEADERS];
+    size_t header_count;
+    struct buf body;
+    size_t body_bytes; /* for the log, after the body has gone to MHD */
+    struct loop_watch hangup;
+    struct list_link link;
+    reply_gone_fn on_gone;
+    void *arg;
+};
+
+void reply_queue_init(struct reply_queue *queue, struct loop *loop);
+
+void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection);
+void reply_dispose(struct reply *reply);
+
+/* Adds a header; `name` is static, `value` copied. A value with control characters is left out. */
+void reply_header(struct reply *reply, const char *name, const char *value);
+
+/* Takes the bytes of `body` as the answer. Once per reply. */
+void reply_send(struct reply *reply, int status, struct buf *body);
+
+/* Gives up: the connection is closed without an answer. */
+void reply_drop(struct reply *reply);
+
+/* Suspends the connection until reply_send or reply_drop; `on_gone` is told when the client hangs up meanwhile.
+ * Only from MHD's access handler, which returns MHD_YES afterwards. */
+void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg);
+
+/* Hands a ready reply to MHD: from the access handler. False: close the connection. */
+bool reply_hand_over(struct reply *reply);
+
+/* Resumes every reply that got ready; true if there was any: MHD has work then. Once per turn. */
+bool reply_queue_flush(struct reply_queue *queue);
+
+/* Ends the connection, whatever was on its way. MHD notices by itself. */
+void reply_cut(struct reply *reply);
+
+/* Answers past MHD, which cannot answer in the middle of an upload, and ends the connection. */
+void reply_send_raw(struct reply *reply, int status, const struct buf *body);
+
+#endif

@@ -1,0 +1,65 @@
+/* A worker: one thread with one loop, in which libmicrohttpd and libcurl both live.
+ *
+ * It owns its loop, its door, its transfers, its predictions and exchanges, its metrics slot, and a reference to the
+ * present configuration. The way in from other threads is a message. worker_start, worker_send, worker_join: the main
+ * thread; the rest: the worker's own. */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/metrics.h"
+#include "config/config.h"
+#include "replicate/model_memory.h"
+#include "replicate/pacing.h"
+#include "replicate/prediction.h"
+#include "server/admission.h"
+#include "server/exchange.h"
+
+/* What all workers share; the main thread owns it. */
+struct shared {
+    struct pacing *pacing;
+    struct model_memory *models;
+    struct admission *admission;
+    atomic_bool is_draining;
+    int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
+};
+
+/* All that can be said to a worker. */
+enum worker_message {
+    WORKER_CONFIG, /* use this configuration for new requests */
+    WORKER_DRAIN,  /* finish what runs; say so on idle_fd when nothing is left */
+    WORKER_CANCEL, /* cancel what still runs and answer it with 503 */
+    WORKER_STOP,   /* leave the thread */
+};
+
+struct worker_options {
+    struct shared *shared;
+    struct config *config; /* a reference is taken */
+    int listen_fd;
+    unsigned connection_limit;
+};
+
+struct worker {
+    struct shared *shared;
+    struct config *config; /* the present one */
+    struct loop *loop;
+    struct http *http;
+    struct transfers *transfers;
+    struct engine *engine;
+    struct metrics *metrics;
+    struct exchange_lists exchanges;
+};
+
+/* A running worker, or NULL and err. */
+struct worker *worker_start(const struct worker_options *options, struct error *err);
+
+/* `config`: for WORKER_CONFIG, a reference is taken; else NULL. */
+void worker_send(struct worker *worker, enum worker_message message, struct config *config);
+
+/* Waits for the thread's end after WORKER_STOP, and frees. */
+void worker_join(struct worker *worker);
+
+#endif

@@ -1,0 +1,75 @@
+/* The daemon's own endpoints: one table row each. None of them costs money or touches the network. */
+#include "server/admin.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/metrics.h"
+
+static const char JSON[] = "application/json";
+
+static void answer_alive(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+{
+    (void)config;
+    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
+    buf_append_text(out, is_draining ? "{\"status\":\"shutting_down\"}" : "\"I'm alive!\"");
+}
+
+/* "Not connected" is what LiteLLM says of its database when it has none; probes written for it look for the key. */
+static void answer_ready(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+{
+    (void)config;
+    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
+    buf_printf(out, "{\"status\":\"%s\",\"db\":\"Not connected\"}", is_draining ? "shutting_down" : "healthy");
+}
+
+/* The process lives, also while it drains: whoever restarts what is dead must not restart it then. */
+static void answer_ok(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+{
+    (void)config;
+    (void)is_draining;
+    *answer = (struct admin_answer){200, JSON};
+    buf_append_text(out, "{\"status\":\"ok\"}");
+}
+
+/* LiteLLM's shape, without its calls to the models. Names are told only where everybody may use them. */
+static void answer_health(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+{
+    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
+    size_t named = config->key_count == 0 ? config->route_count : 0;
+    buf_append_text(out, "{\"healthy_endpoints\":[");
+    for (size_t i = 0; i < named; i++) {
+        buf_append_text(out, i == 0 ? "{\"model\":" : ",{\"model\":");
+        json_append_string(out, config->routes[i]->alias, strlen(config->routes[i]->alias));
+        buf_append_text(out, "}");
+    }
+    buf_printf(out, "],\"unhealthy_endpoints\":[],\"healthy_count\":%zu,\"unhealthy_count\":0}", config->route_count);
+}
+
+static void answer_metrics(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+{
+    (void)config;
+    (void)is_draining;
+    *answer = (struct admin_answer){200, "text/plain; version=0.0.4; charset=utf-8"};
+    metrics_write(out);
+}
+
+static const struct admin_endpoint ENDPOINTS[] = {
+    {"/health", answer_health},
+    {"/health/liveliness", answer_alive},
+    {"/health/liveness", answer_alive},
+    {"/health/readiness", answer_ready},
+    {"/healthz", answer_ok},
+    {"/readyz", answer_ready},
+    {"/metrics", answer_metrics},
+};
+
+const struct admin_endpoint *admin_find(const char *path)
+{
+    if (strncmp(path, "/v1/", 4) == 0)
+        path += 3;
+    for (size_t i = 0; i < sizeof ENDPOINTS / sizeof ENDPOINTS[0]; i++)
+        if (strcmp(path, ENDPOINTS[i].path) == 0)
+            return &ENDPOINTS[i];
+    return NULL;
+}

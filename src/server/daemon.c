@@ -1,0 +1,258 @@
+/* The main thread after the start: it binds, starts the workers, and waits for signals. */
+#include "server/daemon.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+#include "server/listener.h"
+#include "server/notify.h"
+#include "server/worker.h"
+
+/* How long the cancel calls may take once everything was cancelled. */
+enum { CANCEL_LIMIT_MS = 6000 };
+
+/* Descriptors of a worker that are no client connections: upstream connections, epolls, events. */
+enum { WORKER_OWN_DESCRIPTORS = 320, PROCESS_OWN_DESCRIPTORS = 32 };
+
+struct daemon {
+    struct config *config;
+    const struct config_options *options;
+    struct shared shared;
+    int listen_fd, signal_fd;
+    struct worker **workers;
+    size_t worker_count;
+};
+
+/* ---- start ---- */
+
+static void log_warnings(const struct config *config)
+{
+    for (size_t i = 0; i < config->warning_count; i++)
+        log_write(LOG_LEVEL_WARN, "config", log_text("warning", config->warnings[i]));
+}
+
+/* As many descriptors as we may have: each waiting client is one. */
+static unsigned connections_per_worker(int workers)
+{
+    struct rlimit limit = {0};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        limit.rlim_cur = 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    int64_t total = limit.rlim_cur > 1000000 ? 1000000 : (int64_t)limit.rlim_cur;
+    int64_t each = (total - PROCESS_OWN_DESCRIPTORS) / workers - WORKER_OWN_DESCRIPTORS;
+    return each < 64 ? 64 : (unsigned)each;
+}
+
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    ensure(sigprocmask(SIG_BLOCK, &set, NULL) == 0); /* before any thread: all inherit it */
+    ensure(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    ensure(fd >= 0);
+    return fd;
+}
+
+static void open_shared(struct daemon *daemon)
+{
+    daemon->shared.pacing = pacing_new(daemon->config->polls_per_minute);
+    daemon->shared.models = model_memory_new();
+    daemon->shared.admission = admission_new();
+    atomic_init(&daemon->shared.is_draining, false);
+    daemon->shared.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    ensure(daemon->shared.idle_fd >= 0);
+}
+
+static bool start_workers(struct daemon *daemon, struct error *err)
+{
+    int wanted = daemon->config->workers;
+    struct worker_options options = {.shared = &daemon->shared,
+                                     .config = daemon->config,
+                                     .listen_fd = daemon->listen_fd,
+                                     .connection_limit = connections_per_worker(wanted)};
+    daemon->workers = xcalloc((size_t)wanted, sizeof(struct worker *));
+    for (; daemon->worker_count < (size_t)wanted; daemon->worker_count++) {
+        struct worker *worker = worker_start(&options, err);
+        if (worker == NULL)
+            return false;
+        daemon->workers[daemon->worker_count] = worker;
+    }
+    return true;
+}
+
+static void tell_all(struct daemon *daemon, enum worker_message message, struct config *config)
+{
+    for (size_t i = 0; i < daemon->worker_count; i++)
+        worker_send(daemon->workers[i], message, config);
+}
+
+/* ---- signals ---- */
+
+static void reload(struct daemon *daemon)
+{
+    char message[1024], keys[512];
+    notify_systemd("RELOADING=1");
+    struct config *fresh = config_load(daemon->options, message, sizeof message);
+    if (fresh == NULL) {
+        log_write(LOG_LEVEL_ERROR, "reload_failed", log_text("reason", message),
+                  log_text("effect", "the configuration in use stays"));
+        notify_systemd("READY=1");
+        return;
+    }
+    config_restart_keys(daemon->config, fresh, keys, sizeof keys);
+    if (keys[0] != '\0')
+        log_write(LOG_LEVEL_WARN, "reload", log_text("needs_restart", keys));
+    struct error err = {0};
+    if (!log_open(&fresh->log, &err))
+        log_write(LOG_LEVEL_ERROR, "log_not_opened", log_text("reason", err.message));
+    log_warnings(fresh);
+    pacing_set_rate(daemon->shared.pacing, fresh->polls_per_minute);
+    tell_all(daemon, WORKER_CONFIG, fresh);
+    config_unref(daemon->config);
+    daemon->config = fresh;
+    log_write(LOG_LEVEL_INFO, "reloaded", log_number("models", (int64_t)fresh->route_count));
+    notify_systemd("READY=1");
+}
+
+static void reopen_log(void)
+{
+    struct error err = {0};
+    if (!log_reopen(&err))
+        log_write(LOG_LEVEL_ERROR, "log_not_reopened", log_text("reason", err.message));
+}
+
+/* The next signal, or 0 when none has come by `until_ms` (-1 = wait for ever) or all workers have become idle. */
+static int wait_signal(struct daemon *daemon, int64_t until_ms, size_t *idle_workers)
+{
+    struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
+                           {.fd = daemon->shared.idle_fd, .events = POLLIN}};
+    int64_t left_ms = until_ms < 0 ? -1 : until_ms - clock_now_ms();
+    if (until_ms >= 0 && left_ms <= 0)
+        return 0;
+    (void)poll(fds, 2, left_ms > 60000 ? 60000 : (int)left_ms);
+    uint64_t idle;
+    if (read(daemon->shared.idle_fd, &idle, sizeof idle) == (ssize_t)sizeof idle)
+        *idle_workers += (size_t)idle;
+    struct signalfd_siginfo info;
+    if (read(daemon->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        return (int)info.ssi_signo;
+    return 0;
+}
+
+static bool is_stop(int signal_number)
+{
+    return signal_number == SIGTERM || signal_number == SIGINT;
+}
+
+static void serve(struct daemon *daemon)
+{
+    size_t idle = 0;
+    for (int got = 0; !is_stop(got);) {
+        got = wait_signal(daemon, -1, &idle);
+        if (got == SIGHUP)
+            reload(daemon);
+        else if (got == SIGUSR1)
+            reopen_log();
+    }
+}
+
+/* Waits until all workers are idle, a stop signal comes, or the time is up. */
+static void wait_idle(struct daemon *daemon, int64_t limit_ms, size_t *idle)
+{
+    int64_t until_ms = clock_now_ms() + limit_ms;
+    while (*idle < daemon->worker_count && clock_now_ms() < until_ms)
+        if (is_stop(wait_signal(daemon, until_ms, idle)))
+            return;
+}
+
+static void drain(struct daemon *daemon)
+{
+    size_t idle = 0;
+    atomic_store(&daemon->shared.is_draining, true);
+    notify_systemd("STOPPING=1");
+    log_write(LOG_LEVEL_INFO, "draining", log_number("drain_timeout_ms", daemon->config->drain_timeout_ms));
+    tell_all(daemon, WORKER_DRAIN, NULL);
+    wait_idle(daemon, daemon->config->drain_timeout_ms, &idle);
+    if (idle < daemon->worker_count) {
+        log_write(LOG_LEVEL_WARN, "drain_cut_short", log_text("effect", "what still runs is cancelled"));
+        tell_all(daemon, WORKER_CANCEL, NULL);
+        wait_idle(daemon, CANCEL_LIMIT_MS, &idle);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void close_all(struct daemon *daemon)
+{
+    tell_all(daemon, WORKER_STOP, NULL);
+    for (size_t i = 0; i < daemon->worker_count; i++)
+        worker_join(daemon->workers[i]);
+    free(daemon->workers);
+    admission_free(daemon->shared.admission);
+    model_memory_free(daemon->shared.models);
+    pacing_free(daemon->shared.pacing);
+    close(daemon->shared.idle_fd);
+    close(daemon->listen_fd);
+    close(daemon->signal_fd);
+    config_unref(daemon->config);
+    transfer_global_cleanup();
+}
+
+static int refuse(struct config *config, const struct error *err, int code)
+{
+    fprintf(stderr, "replibridge: %s\n", err->message);
+    config_unref(config);
+    return code;
+}
+
+int daemon_run(struct config *config, const struct config_options *options)
+{
+    struct daemon daemon = {.config = config, .options = options};
+    struct error err = {0};
+    char url[LISTENER_URL_BYTES];
+    if (!log_open(&config->log, &err))
+        return refuse(config, &err, EXIT_BAD_CONFIG);
+    daemon.listen_fd = listener_open(config->host, config->port, url, &err);
+    if (daemon.listen_fd < 0)
+        return refuse(config, &err, EXIT_NOT_BOUND);
+    log_warnings(config);
+    transfer_global_init();
+    json_object_seed(0); /* once, before any thread: hash collisions cannot be planned from outside */
+    daemon.signal_fd = open_signals();
+    open_shared(&daemon);
+    int code = EXIT_STOPPED;
+    if (start_workers(&daemon, &err)) {
+        printf("listening on %s\n", url);
+        fflush(stdout);
+        notify_systemd("READY=1");
+        serve(&daemon);
+        drain(&daemon);
+        log_write(LOG_LEVEL_INFO, "stopped", log_number("requests", metrics_sum(METRIC_requests_total)));
+    } else {
+        fprintf(stderr, "replibridge: %s\n", err.message);
+        code = EXIT_NOT_BOUND;
+    }
+    close_all(&daemon);
+    return code;
+}

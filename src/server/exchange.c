@@ -1,0 +1,393 @@
+/* One client request from its first byte to its last: opening, reading, answering, closing. */
+#include "exchange_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "openai/error_body.h"
+#include "server/admin.h"
+#include "server/auth.h"
+#include "server/cors.h"
+
+enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024, ERROR_BODY_MAX_BYTES = 16 * 1024 };
+
+static const char *const STATE_WORDS[] = {
+#define X(name, word) [EXCHANGE_##name] = word,
+    EXCHANGE_STATES(X)
+#undef X
+};
+
+void exchange_lists_init(struct exchange_lists *lists)
+{
+    for (int state = 0; state < EXCHANGE_STATE_COUNT; state++)
+        list_init(&lists->in[state]);
+}
+
+size_t exchange_lists_open(const struct exchange_lists *lists)
+{
+    size_t open = 0;
+    for (int state = 0; state < EXCHANGE_CLOSED; state++)
+        open += lists->in[state].length;
+    return open;
+}
+
+void exchange_set_state(struct exchange *exchange, enum exchange_state state)
+{
+    list_remove(&exchange->link);
+    exchange->state = state;
+    list_append(&exchange->worker->exchanges.in[state], &exchange->link);
+    log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
+              log_text("state", STATE_WORDS[state]));
+}
+
+/* Letters and digits that nobody can guess or repeat: for the ids of requests and answers. */
+static void make_unique(char out[UNIQUE_BYTES])
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
+    unsigned char random[UNIQUE_BYTES - 1];
+    ensure(getrandom(random, sizeof random, 0) == (ssize_t)sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        out[i] = digits[random[i] & 31];
+    out[UNIQUE_BYTES - 1] = '\0';
+}
+
+/* The client's own id when it is one that can stand in a header and a log line. */
+static void take_request_id(struct exchange *exchange)
+{
+    enum { CLIENT_ID_MAX_BYTES = 128, OWN_ID_DIGITS = 32 };
+    const char *given = http_header(exchange->request, "x-request-id");
+    size_t length = given == NULL ? 0 : strlen(given);
+    bool is_usable = length > 0 && length <= CLIENT_ID_MAX_BYTES;
+    for (size_t i = 0; is_usable && i < length; i++)
+        is_usable = given[i] > 0x20 && given[i] < 0x7f;
+    if (is_usable)
+        snprintf(exchange->request_id, sizeof exchange->request_id, "%s", given);
+    else
+        snprintf(exchange->request_id, sizeof exchange->request_id, "req_%.*s", OWN_ID_DIGITS, exchange->unique);
+}
+
+/* ---- answering ---- */
+
+static void add_ignored(struct exchange *exchange)
+{
+    struct buf names;
+    buf_init(&names, 4096);
+    if (call_ignored_text(&exchange->call, &names) && names.length > 0)
+        reply_header(&exchange->request->reply, "x-replibridge-ignored", buf_text(&names));
+    buf_dispose(&names);
+}
+
+/* What stands on every answer, whatever it is. */
+static void add_common_headers(struct exchange *exchange, const char *content_type)
+{
+    struct reply *reply = &exchange->request->reply;
+    const char *origin = http_header(exchange->request, "Origin");
+    if (content_type != NULL)
+        reply_header(reply, "Content-Type", content_type);
+    reply_header(reply, "x-request-id", exchange->request_id);
+    if (exchange->prediction_ids.length > 0)
+        reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
+    add_ignored(exchange);
+    if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
+        reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
+    if (cors_allows(exchange->config, origin))
+        cors_headers(reply, origin);
+}
+
+void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body)
+{
+    add_common_headers(exchange, content_type);
+    exchange_set_state(exchange, EXCHANGE_REPLYING);
+    reply_send(&exchange->request->reply, status, body);
+}
+
+static void add_error_headers(struct exchange *exchange, const struct error *error)
+{
+    struct reply *reply = &exchange->request->reply;
+    char number[32];
+    reply_header(reply, "x-should-retry", error_row(error->kind)->client_may_retry ? "true" : "false");
+    if (error->retry_after_ms <= 0)
+        return;
+    snprintf(number, sizeof number, "%lld", (long long)((error->retry_after_ms + 999) / 1000));
+    reply_header(reply, "retry-after", number);
+    snprintf(number, sizeof number, "%lld", (long long)error->retry_after_ms);
+    reply_header(reply, "retry-after-ms", number);
+}
+
+void exchange_fail(struct exchange *exchange, const struct error *error)
+{
+    if (exchange->state >= EXCHANGE_REPLYING)
+        return;
+    exchange_abandon(exchange, 0);
+    exchange->error = *error;
+    struct buf body;
+    buf_init(&body, ERROR_BODY_MAX_BYTES);
+    error_body_append(&body, error);
+    add_error_headers(exchange, error);
+    exchange_answer(exchange, error_row(error->kind)->http_status, "application/json", &body);
+}
+
+void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
+{
+    for (struct list_link *link; (link = list_first(&lists->in[EXCHANGE_RUNNING])) != NULL;)
+        exchange_fail(list_entry(link, struct exchange, link), error);
+}
+
+/* ---- the head of a request ---- */
+
+static bool is_read_method(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Health and its like: true when the path was one of those. */
+static bool answer_admin(struct exchange *exchange)
+{
+    const struct admin_endpoint *endpoint = admin_find(exchange->request->path);
+    if (endpoint == NULL)
+        return false;
+    if (!is_read_method(exchange->request->method)) {
+        reply_header(&exchange->request->reply, "Allow", "GET, HEAD");
+        struct error err = {0};
+        error_set(&err, ERROR_METHOD_NOT_SUPPORTED, NULL, "%s takes only GET and HEAD.", endpoint->path);
+        exchange_fail(exchange, &err);
+        return true;
+    }
+    struct buf body;
+    struct admin_answer answer;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    endpoint->answer(exchange->config, atomic_load(&exchange->worker->shared->is_draining), &body, &answer);
+    exchange_answer(exchange, answer.status, answer.content_type, &body);
+    return true;
+}
+
+/* A browser asks before it asks: true when this was such a question. */
+static bool answer_preflight(struct exchange *exchange)
+{
+    const struct http_request *request = exchange->request;
+    if (strcmp(request->method, "OPTIONS") != 0 || !cors_allows(exchange->config, http_header(request, "Origin")))
+        return false;
+    cors_preflight_headers(&exchange->request->reply, http_header(request, "Access-Control-Request-Headers"),
+                           http_header(request, "Access-Control-Request-Private-Network"));
+    struct buf nothing;
+    buf_init(&nothing, 0);
+    exchange_answer(exchange, 204, NULL, &nothing);
+    return true;
+}
+
+static bool find_endpoint(struct exchange *exchange, struct error *err)
+{
+    const struct http_request *request = exchange->request;
+    const char *allow = NULL;
+    exchange->endpoint =
+        endpoint_find(request->method, request->path, exchange->model_id, sizeof exchange->model_id, &allow, err);
+    if (exchange->endpoint == NULL && allow != NULL)
+        reply_header(&exchange->request->reply, "Allow", allow);
+    return exchange->endpoint != NULL;
+}
+
+static bool check_open(const struct exchange *exchange, struct error *err)
+{
+    return !atomic_load(&exchange->worker->shared->is_draining) ||
+           error_set(err, ERROR_SHUTTING_DOWN, NULL, "This server is shutting down. Try again in a moment.");
+}
+
+static bool check_head(struct exchange *exchange, struct error *err)
+{
+    const struct http_request *request = exchange->request;
+    if (!check_open(exchange, err))
+        return false;
+    if (!find_endpoint(exchange, err))
+        return false;
+    if (!auth_check(exchange->config, http_header(request, "Authorization"), http_header(request, "x-api-key"),
+                    http_header(request, "api-key"), &exchange->key, err))
+        return false;
+    if (request->content_length > exchange->config->max_body_bytes)
+        return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
+                         "The request body has %lld bytes; this server takes %lld (`max_body`). Send less.",
+                         (long long)request->content_length, (long long)exchange->config->max_body_bytes);
+    return true;
+}
+
+/* Endpoints that are answered from the configuration need no body. */
+static void answer_local(struct exchange *exchange)
+{
+    struct error err = {0};
+    struct buf body;
+    buf_init(&body, ANSWER_MAX_BYTES);
+    struct call_request call_request = {.endpoint = exchange->endpoint,
+                                        .path_model = exchange->model_id,
+                                        .body = "",
+                                        .unique = exchange->unique,
+                                        .now_s = clock_wall_s()};
+    if (exchange->endpoint->decode(&exchange->call, &call_request, &err) &&
+        exchange->endpoint->answer(&exchange->call, exchange->config, exchange->key, &body, &err))
+        exchange_answer(exchange, 200, "application/json", &body);
+    else
+        exchange_fail(exchange, &err);
+    buf_dispose(&body);
+}
+
+static void on_read_timeout(void *arg)
+{
+    struct exchange *exchange = arg;
+    struct reply *reply = &exchange->request->reply;
+    if (reply->is_ready) {
+        reply_cut(reply);
+        return;
+    }
+    struct buf body;
+    buf_init(&body, ERROR_BODY_MAX_BYTES);
+    error_set(&exchange->error, ERROR_REQUEST_TIMEOUT, NULL,
+              "The request body did not arrive within %lld seconds. Send it faster, or raise `read_timeout`.",
+              (long long)exchange->config->read_timeout_ms / 1000);
+    error_body_append(&body, &exchange->error);
+    add_error_headers(exchange, &exchange->error);
+    add_common_headers(exchange, "application/json");
+    reply_send_raw(reply, error_row(ERROR_REQUEST_TIMEOUT)->http_status, &body);
+    buf_dispose(&body);
+    /* The rest of the body may be in the socket already: it must not start anything any more. */
+    exchange_set_state(exchange, EXCHANGE_REPLYING);
+    reply_drop(reply);
+}
+
+static struct exchange *new_exchange(struct worker *worker, struct http_request *request)
+{
+    struct exchange *exchange = xcalloc(1, sizeof *exchange);
+    exchange->worker = worker;
+    exchange->request = request;
+    exchange->config = config_ref(worker->config);
+    exchange->timeline.received_ms = clock_now_ms();
+    call_init(&exchange->call);
+    buf_init(&exchange->prediction_ids, CALL_MAX_CHOICES * 80);
+    buf_init(&request->body, (size_t)exchange->config->max_body_bytes);
+    loop_timer_init(&exchange->read_timer, on_read_timeout, exchange);
+    make_unique(exchange->unique);
+    take_request_id(exchange);
+    exchange_set_state(exchange, EXCHANGE_READING);
+    return exchange;
+}
+
+struct exchange *exchange_open(struct worker *worker, struct http_request *request, const struct error *framing)
+{
+    struct exchange *exchange = new_exchange(worker, request);
+    struct error err = {0};
+    if (framing != NULL) {
+        reply_header(&request->reply, "Connection", "close");
+        exchange_fail(exchange, framing);
+    } else if (!answer_preflight(exchange) && !answer_admin(exchange)) {
+        if (!check_head(exchange, &err))
+            exchange_fail(exchange, &err);
+        else if (exchange->endpoint->kind == ENDPOINT_LOCAL)
+            answer_local(exchange);
+    }
+    if (request->has_body)
+        loop_timer_set(worker->loop, &exchange->read_timer,
+                       exchange->timeline.received_ms + exchange->config->read_timeout_ms);
+    return exchange;
+}
+
+/* ---- the body ---- */
+
+void exchange_body(struct exchange *exchange, const char *bytes, size_t length)
+{
+    /* An answer is ready already: the rest of the body is read and forgotten. */
+    if (exchange->request->reply.is_ready)
+        return;
+    if (buf_append(&exchange->request->body, bytes, length))
+        return;
+    struct error err = {0};
+    error_set(&err, ERROR_REQUEST_TOO_LARGE, NULL,
+              "The request body is longer than the %lld bytes that this server takes (`max_body`). Send less.",
+              (long long)exchange->config->max_body_bytes);
+    buf_dispose(&exchange->request->body);
+    exchange_fail(exchange, &err);
+}
+
+void exchange_body_done(struct exchange *exchange)
+{
+    struct error err = {0};
+    loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
+    /* A body that took until after the end was announced starts nothing: it could outlive the daemon. */
+    if (check_open(exchange, &err))
+        exchange_start(exchange);
+    else
+        exchange_fail(exchange, &err);
+}
+
+/* ---- the end ---- */
+
+void exchange_client_gone(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_RUNNING)
+        return;
+    const struct http_request *request = exchange->request;
+    bool may_retry =
+        http_header(request, "x-stainless-retry-count") != NULL || http_header(request, "Idempotency-Key") != NULL;
+    int64_t grace_ms = 0;
+    if (exchange->route->on_disconnect == DISCONNECT_KEEP)
+        grace_ms = PREDICTION_KEEP;
+    else if (exchange->route->on_disconnect == DISCONNECT_GRACE && may_retry)
+        grace_ms = exchange->route->grace_ms;
+    exchange->client_is_gone = true;
+    exchange_abandon(exchange, grace_ms);
+    exchange_set_state(exchange, EXCHANGE_REPLYING);
+    reply_drop(&exchange->request->reply);
+}
+
+static void log_request(const struct exchange *exchange, bool sent)
+{
+    const struct reply *reply = &exchange->request->reply;
+    const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
+    bool is_incident = row != NULL && row->is_incident;
+    log_write(is_incident ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", log_text("id", exchange->request_id),
+              log_text("method", exchange->request->method),
+              log_text("endpoint", exchange->endpoint == NULL ? NULL : exchange->endpoint->name),
+              log_text("path", exchange->endpoint == NULL ? exchange->request->path : NULL),
+              log_number("status", reply->status), log_text("error", row == NULL ? NULL : row->name),
+              log_text("reason", is_incident ? exchange->error.message : NULL),
+              log_text("outcome", exchange->client_is_gone ? "client_gone"
+                                  : sent                   ? "sent"
+                                                           : "not_sent"),
+              log_text("model", exchange->call.alias),
+              log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
+              log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
+              log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
+              log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
+              log_text("usage", exchange->call.usage_source), log_number("polls", exchange->polls),
+              log_number("bytes", (int64_t)reply->body_bytes),
+              log_number("ms", clock_now_ms() - exchange->timeline.received_ms));
+}
+
+void exchange_closed(struct exchange *exchange, bool sent)
+{
+    if (exchange->state == EXCHANGE_RUNNING)
+        exchange_abandon(exchange, 0);
+    if (!sent && exchange->request->reply.status == 0)
+        exchange->client_is_gone = true;
+    struct metrics *metrics = exchange->worker->metrics;
+    metrics_add(metrics, METRIC_requests_total, 1);
+    metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
+    metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
+    log_request(exchange, sent);
+    loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
+    admission_leave(exchange->worker->shared->admission, &exchange->ticket);
+    exchange->request = NULL;
+    exchange_set_state(exchange, EXCHANGE_CLOSED);
+}
+
+void exchange_sweep(struct exchange_lists *lists)
+{
+    for (struct list_link *link; (link = list_shift(&lists->in[EXCHANGE_CLOSED])) != NULL;) {
+        struct exchange *exchange = list_entry(link, struct exchange, link);
+        exchange_run_dispose(exchange);
+        call_dispose(&exchange->call);
+        buf_dispose(&exchange->prediction_ids);
+        config_unref(exchange->config);
+        free(exchange);
+    }
+}

@@ -1,0 +1,299 @@
+/* The door: one libmicrohttpd daemon per worker, in external epoll mode.
+ *
+ * What libmicrohttpd lets through although it should not is refused here: Transfer-Encoding together with
+ * Content-Length, several Content-Lengths, transfer encodings that nobody knows. And time limits that it does not
+ * have are kept here, per connection: for the head of a request, and for a kept connection that is idle. */
+#include "server/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+#include "server/exchange.h"
+#include "server/worker.h"
+
+/* Enough for 7 KB of headers; every waiting request holds one of these. */
+enum { CONNECTION_MEMORY_BYTES = 8 * 1024 };
+
+/* A client that does not take its answer for this long is given up by libmicrohttpd. */
+enum { SILENCE_LIMIT_S = 120 };
+
+struct http {
+    struct http_options options;
+    struct MHD_Daemon *daemon;
+    struct loop_watch watch;
+    struct reply_queue replies;
+    bool has_events;
+};
+
+/* What we keep per TCP connection. */
+struct http_connection {
+    struct http *http;
+    int fd;
+    struct loop_timer idle;
+};
+
+static void on_mhd_event(void *arg, uint32_t events)
+{
+    (void)events;
+    ((struct http *)arg)->has_events = true;
+}
+
+static void on_idle(void *arg)
+{
+    /* libmicrohttpd sees the end of the stream and closes. */
+    (void)shutdown(((struct http_connection *)arg)->fd, SHUT_RDWR);
+}
+
+static void watch_idleness(struct http_connection *connection)
+{
+    const struct http_options *options = &connection->http->options;
+    loop_timer_set(options->loop, &connection->idle, clock_now_ms() + options->idle_timeout_ms);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = arg;
+    struct http_connection *connection = *context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection = xcalloc(1, sizeof *connection);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
+        loop_timer_init(&connection->idle, on_idle, connection);
+        watch_idleness(connection);
+        *context = connection;
+    } else if (connection != NULL) {
+        loop_timer_clear(http->options.loop, &connection->idle);
+        free(connection);
+        *context = NULL;
+    }
+}
+
+static struct http_connection *connection_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info == NULL ? NULL : info->socket_context;
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+/* How the body is framed, as the headers say. */
+struct framing {
+    int length_headers, encoding_headers;
+    const char *length, *encoding, *expect;
+};
+
+static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct framing *framing = arg;
+    if (strcasecmp(name, "Content-Length") == 0) {
+        framing->length_headers++;
+        framing->length = value;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        framing->encoding_headers++;
+        framing->encoding = value == NULL ? "" : value;
+    } else if (strcasecmp(name, "Expect") == 0) {
+        framing->expect = value;
+    }
+    return MHD_YES;
+}
+
+static bool parse_length(const char *text, int64_t *length)
+{
+    if (text == NULL || *text < '0' || *text > '9')
+        return false;
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    *length = number;
+    return errno == 0 && *end == '\0';
+}
+
+/* Request smuggling begins where two readers disagree on a body's length: anything doubtful is refused. */
+static bool check_framing(struct http_request *request, struct error *err)
+{
+    struct framing framing = {0};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_framing_header, &framing);
+    request->content_length = -1;
+    request->has_body = framing.length != NULL || framing.encoding != NULL;
+    request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;
+    if (framing.length_headers > 1)
+        return error_set(err, ERROR_BAD_REQUEST, NULL,
+                         "The request has more than one Content-Length header. Send one.");
+    if (framing.encoding != NULL && framing.length_headers > 0)
+        return error_set(err, ERROR_BAD_REQUEST, NULL,
+                         "The request has both Transfer-Encoding and Content-Length. Send one of them.");
+    if (framing.encoding_headers > 1 || (framing.encoding != NULL && strcasecmp(framing.encoding, "chunked") != 0))
+        return error_set(err, ERROR_BAD_REQUEST, NULL,
+                         "This Transfer-Encoding is not supported. Send the body plain or chunked.");
+    if (framing.length != NULL && !parse_length(framing.length, &request->content_length))
+        return error_set(err, ERROR_BAD_REQUEST, NULL, "The Content-Length header is not a number of bytes.");
+    return true;
+}
+
+static struct http_request *open_request(struct http *http, struct MHD_Connection *mhd, const char *method,
+                                         const char *path)
+{
+    struct http_connection *connection = connection_of(mhd);
+    if (connection != NULL)
+        loop_timer_clear(http->options.loop, &connection->idle);
+    struct http_request *request = xcalloc(1, sizeof *request);
+    request->connection = mhd;
+    request->method = method;
+    request->path = xstrdup(path);
+    reply_init(&request->reply, &http->replies, mhd);
+    buf_init(&request->body, 0);
+    struct error err;
+    bool is_framed = check_framing(request, &err);
+    if (!is_framed)
+        request->has_body = false; /* nobody knows where it would end: answer at once, and close */
+    request->exchange = exchange_open(http->options.worker, request, is_framed ? NULL : &err);
+    return request;
+}
+
+/* May an answer that is ready go out before the body has come in? A small body is read first and forgotten, because
+ * closing a socket with unread bytes in it can destroy the answer on its way to the client. */
+static bool answer_before_body(const struct http_request *request)
+{
+    enum { WORTH_READING_BYTES = 1024 * 1024 };
+    if (!request->has_body || request->expects_continue)
+        return true;
+    return request->content_length > WORTH_READING_BYTES;
+}
+
+static void on_gone(void *arg)
+{
+    exchange_client_gone(arg);
+}
+
+static enum MHD_Result wait_or_answer(struct http_request *request)
+{
+    if (request->reply.is_ready)
+        return reply_hand_over(&request->reply) ? MHD_YES : MHD_NO;
+    reply_wait(&request->reply, on_gone, request->exchange);
+    return MHD_YES;
+}
+
+/* libmicrohttpd calls this first with the head of a request, then with each piece of its body, then at the end of the
+ * body, and again after every resume. */
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *path, const char *method,
+                                  const char *version, const char *upload, size_t *upload_size, void **context)
+{
+    (void)version;
+    struct http_request *request = *context;
+    if (request == NULL) {
+        request = *context = open_request(arg, mhd, method, path);
+        if (request->reply.is_ready && answer_before_body(request))
+            return reply_hand_over(&request->reply) ? MHD_YES : MHD_NO;
+        return MHD_YES;
+    }
+    if (*upload_size > 0) {
+        exchange_body(request->exchange, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (!request->reply.is_ready)
+        exchange_body_done(request->exchange);
+    return wait_or_answer(request);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code)
+{
+    (void)arg;
+    struct http_request *request = *context;
+    if (request == NULL)
+        return;
+    *context = NULL;
+    exchange_closed(request->exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    reply_dispose(&request->reply);
+    buf_dispose(&request->body);
+    free(request->path);
+    free(request);
+    struct http_connection *connection = connection_of(mhd);
+    if (connection != NULL)
+        watch_idleness(connection);
+}
+
+/* Paths are decoded once, by whoever knows what they mean: model ids hold slashes. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *mhd, char *text)
+{
+    (void)arg;
+    (void)mhd;
+    return strlen(text);
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http, int listen_fd)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
+                            MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_LIMIT,
+                            http->options.connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_LIMIT_S,
+                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+}
+
+struct http *http_new(const struct http_options *options, struct error *err)
+{
+    struct http *http = xcalloc(1, sizeof *http);
+    http->options = *options;
+    reply_queue_init(&http->replies, options->loop);
+    int listen_fd = dup(options->listen_fd); /* MHD_stop_daemon closes its socket */
+    http->daemon = listen_fd < 0 ? NULL : start_daemon(http, listen_fd);
+    if (http->daemon == NULL) {
+        error_set(err, ERROR_INTERNAL, NULL, "libmicrohttpd did not start: %s.", strerror(errno));
+        if (listen_fd >= 0)
+            close(listen_fd);
+        free(http);
+        return NULL;
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    ensure(info != NULL);
+    loop_watch_init(&http->watch, on_mhd_event, http);
+    ensure(loop_watch_set(options->loop, &http->watch, info->epoll_fd, EPOLLIN));
+    return http;
+}
+
+void http_free(struct http *http)
+{
+    reply_queue_flush(&http->replies);
+    loop_watch_clear(http->options.loop, &http->watch);
+    MHD_stop_daemon(http->daemon);
+    free(http);
+}
+
+struct reply_queue *http_replies(struct http *http)
+{
+    return &http->replies;
+}
+
+int64_t http_wait_ms(const struct http *http)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    if (!list_is_empty(&http->replies.ready))
+        return 0;
+    if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES)
+        return -1;
+    return timeout_ms > 60000 ? 60000 : (int64_t)timeout_ms;
+}
+
+void http_turn(struct http *http)
+{
+    bool has_resumed = reply_queue_flush(&http->replies);
+    if (!has_resumed && !http->has_events && http_wait_ms(http) != 0)
+        return;
+    http->has_events = false;
+    (void)MHD_run(http->daemon);
+}

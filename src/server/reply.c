@@ -1,0 +1,154 @@
+/* The answer of one request on its way to libmicrohttpd; see the header for how it waits. */
+#include "server/reply.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/ensure.h"
+
+void reply_queue_init(struct reply_queue *queue, struct loop *loop)
+{
+    queue->loop = loop;
+    list_init(&queue->ready);
+}
+
+static void on_hangup(void *arg, uint32_t events)
+{
+    (void)events;
+    struct reply *reply = arg;
+    loop_watch_clear(reply->queue->loop, &reply->hangup);
+    reply->on_gone(reply->arg);
+}
+
+void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection)
+{
+    *reply = (struct reply){.queue = queue, .connection = connection, .fd = -1};
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL)
+        reply->fd = info->connect_fd;
+    buf_init(&reply->body, 0);
+    loop_watch_init(&reply->hangup, on_hangup, reply);
+}
+
+void reply_dispose(struct reply *reply)
+{
+    loop_watch_clear(reply->queue->loop, &reply->hangup);
+    list_remove(&reply->link);
+    for (size_t i = 0; i < reply->header_count; i++)
+        free(reply->headers[i].value);
+    reply->header_count = 0;
+    buf_dispose(&reply->body);
+}
+
+void reply_header(struct reply *reply, const char *name, const char *value)
+{
+    ensure(reply->header_count < REPLY_MAX_HEADERS);
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return;
+    reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
+}
+
+/* The connection has something to hear: at the end of the turn it is resumed. */
+static void mark_ready(struct reply *reply)
+{
+    reply->is_ready = true;
+    loop_watch_clear(reply->queue->loop, &reply->hangup);
+    if (reply->is_suspended)
+        list_append(&reply->queue->ready, &reply->link);
+}
+
+void reply_send(struct reply *reply, int status, struct buf *body)
+{
+    ensure(!reply->is_ready);
+    reply->status = status;
+    reply->body_bytes = body->length;
+    reply->body = *body;
+    buf_init(body, 0);
+    mark_ready(reply);
+}
+
+void reply_drop(struct reply *reply)
+{
+    ensure(!reply->is_ready);
+    reply->is_dropped = true;
+    mark_ready(reply);
+}
+
+void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg)
+{
+    ensure(!reply->is_ready && !reply->is_suspended);
+    reply->on_gone = on_gone;
+    reply->arg = arg;
+    reply->is_suspended = true;
+    MHD_suspend_connection(reply->connection);
+    /* A descriptor that epoll refuses is only a hang-up that we learn of late: the deadline still stands. */
+    (void)loop_watch_set(reply->queue->loop, &reply->hangup, reply->fd, EPOLLRDHUP);
+}
+
+bool reply_queue_flush(struct reply_queue *queue)
+{
+    bool any = false;
+    for (struct list_link *link; (link = list_shift(&queue->ready)) != NULL; any = true) {
+        struct reply *reply = list_entry(link, struct reply, link);
+        reply->is_suspended = false;
+        MHD_resume_connection(reply->connection);
+    }
+    return any;
+}
+
+static void add_headers(const struct reply *reply, struct MHD_Response *response)
+{
+    for (size_t i = 0; i < reply->header_count; i++)
+        (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+}
+
+bool reply_hand_over(struct reply *reply)
+{
+    ensure(reply->is_ready && !reply->is_sent);
+    reply->is_sent = true;
+    if (reply->is_dropped)
+        return false;
+    size_t length;
+    char *bytes = buf_take(&reply->body, &length);
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL) {
+        free(bytes);
+        return false;
+    }
+    add_headers(reply, response);
+    enum MHD_Result queued = MHD_queue_response(reply->connection, (unsigned)reply->status, response);
+    MHD_destroy_response(response);
+    return queued == MHD_YES;
+}
+
+void reply_cut(struct reply *reply)
+{
+    (void)shutdown(reply->fd, SHUT_RDWR);
+}
+
+static void append_head(const struct reply *reply, int status, const struct buf *body, struct buf *out)
+{
+    buf_printf(out, "HTTP/1.1 %d Error\r\nContent-Length: %zu\r\nConnection: close\r\n", status, body->length);
+    for (size_t i = 0; i < reply->header_count; i++)
+        buf_printf(out, "%s: %s\r\n", reply->headers[i].name, reply->headers[i].value);
+    buf_append_text(out, "\r\n");
+}
+
+void reply_send_raw(struct reply *reply, int status, const struct buf *body)
+{
+    ensure(!reply->is_suspended);
+    struct buf out;
+    buf_init(&out, 64 * 1024);
+    append_head(reply, status, body, &out);
+    buf_append(&out, body->data, body->length);
+    reply->status = status;
+    reply->body_bytes = body->length;
+    /* One try is enough: nothing was answered on this connection yet, so the socket's buffer is empty. */
+    (void)send(reply->fd, buf_text(&out), out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    reply_cut(reply);
+    buf_dispose(&out);
+}

@@ -1,0 +1,211 @@
+/* A worker's thread, its turn, and its mailbox. */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+
+/* While a worker drains it looks this often whether anything is left. */
+enum { DRAIN_LOOK_MS = 50 };
+
+struct message {
+    struct list_link link;
+    enum worker_message what;
+    struct config *config;
+};
+
+/* What only this file sees of a worker. */
+struct worker_thread {
+    struct worker worker; /* first: a struct worker is the beginning of one of these */
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards the mailbox */
+    struct list mailbox;
+    bool is_draining, said_idle, is_stopping; /* the thread's own */
+};
+
+/* ---- messages ---- */
+
+void worker_send(struct worker *worker, enum worker_message what, struct config *config)
+{
+    struct worker_thread *thread = (struct worker_thread *)worker;
+    struct message *message = xcalloc(1, sizeof *message);
+    message->what = what;
+    message->config = config == NULL ? NULL : config_ref(config);
+    ensure(pthread_mutex_lock(&thread->mutex) == 0);
+    list_append(&thread->mailbox, &message->link);
+    ensure(pthread_mutex_unlock(&thread->mutex) == 0);
+    loop_wake(worker->loop);
+}
+
+static struct message *next_message(struct worker_thread *thread)
+{
+    ensure(pthread_mutex_lock(&thread->mutex) == 0);
+    struct list_link *link = list_shift(&thread->mailbox);
+    ensure(pthread_mutex_unlock(&thread->mutex) == 0);
+    return link == NULL ? NULL : list_entry(link, struct message, link);
+}
+
+static void cancel_all(struct worker *worker)
+{
+    struct error err = {0};
+    error_set(&err, ERROR_SHUTTING_DOWN, NULL,
+              "This server shut down before the model had answered. The prediction was cancelled; try again.");
+    exchange_fail_all(&worker->exchanges, &err);
+    engine_cancel_abandoned(worker->engine);
+}
+
+static void obey(struct worker_thread *thread, const struct message *message)
+{
+    struct worker *worker = &thread->worker;
+    switch (message->what) {
+    case WORKER_CONFIG:
+        config_unref(worker->config);
+        worker->config = config_ref(message->config);
+        break;
+    case WORKER_DRAIN:
+        thread->is_draining = true;
+        engine_cancel_abandoned(worker->engine); /* nobody can come back for those */
+        break;
+    case WORKER_CANCEL:
+        cancel_all(worker);
+        break;
+    case WORKER_STOP:
+        thread->is_stopping = true;
+        break;
+    }
+}
+
+static void read_mail(struct worker_thread *thread)
+{
+    for (struct message *message; (message = next_message(thread)) != NULL;) {
+        obey(thread, message);
+        config_unref(message->config);
+        free(message);
+    }
+}
+
+/* ---- the turn ---- */
+
+static void say_when_idle(struct worker_thread *thread)
+{
+    const struct worker *worker = &thread->worker;
+    if (!thread->is_draining || thread->said_idle || exchange_lists_open(&worker->exchanges) > 0 ||
+        engine_count(worker->engine) > 0)
+        return;
+    thread->said_idle = true;
+    uint64_t one = 1;
+    ensure(write(worker->shared->idle_fd, &one, sizeof one) == (ssize_t)sizeof one);
+}
+
+static void set_gauges(const struct worker *worker)
+{
+    metrics_set(worker->metrics, METRIC_exchanges, (int64_t)exchange_lists_open(&worker->exchanges));
+    metrics_set(worker->metrics, METRIC_predictions, (int64_t)engine_count(worker->engine));
+    metrics_set(worker->metrics, METRIC_transfers, (int64_t)transfers_count(worker->transfers));
+}
+
+static void turn(struct worker_thread *thread)
+{
+    struct worker *worker = &thread->worker;
+    int64_t wait_ms = http_wait_ms(worker->http);
+    if (thread->is_draining && (wait_ms < 0 || wait_ms > DRAIN_LOOK_MS))
+        wait_ms = DRAIN_LOOK_MS;
+    loop_turn(worker->loop, wait_ms); /* hang-ups, curl's sockets, timers, in that order */
+    read_mail(thread);
+    http_turn(worker->http); /* resumes what got ready, lets libmicrohttpd run once */
+    exchange_sweep(&worker->exchanges);
+    engine_sweep(worker->engine);
+    set_gauges(worker);
+    say_when_idle(thread);
+}
+
+/* ---- birth and death ---- */
+
+static void free_parts(struct worker_thread *thread)
+{
+    struct worker *worker = &thread->worker;
+    if (worker->http != NULL) {
+        cancel_all(worker);
+        http_free(worker->http); /* closes every exchange */
+    }
+    exchange_sweep(&worker->exchanges);
+    engine_free(worker->engine);
+    transfers_free(worker->transfers);
+    loop_free(worker->loop);
+    metrics_free(worker->metrics);
+    config_unref(worker->config);
+    pthread_mutex_destroy(&thread->mutex);
+    free(thread);
+}
+
+static void *run(void *arg)
+{
+    struct worker_thread *thread = arg;
+    while (!thread->is_stopping)
+        turn(thread);
+    return NULL;
+}
+
+static void make_parts(struct worker_thread *thread, const struct worker_options *options)
+{
+    struct worker *worker = &thread->worker;
+    worker->shared = options->shared;
+    worker->config = config_ref(options->config);
+    worker->metrics = metrics_new();
+    exchange_lists_init(&worker->exchanges);
+    list_init(&thread->mailbox);
+    ensure(pthread_mutex_init(&thread->mutex, NULL) == 0);
+    worker->transfers = transfers_new(
+        worker->loop, &(struct transfers_options){.ca_file = options->config->ca_file,
+                                                  .proxy = options->config->proxy,
+                                                  .connect_timeout_ms = options->config->connect_timeout_ms});
+    worker->engine = engine_new(&(struct engine_options){.loop = worker->loop,
+                                                         .transfers = worker->transfers,
+                                                         .metrics = worker->metrics,
+                                                         .pacing = options->shared->pacing,
+                                                         .models = options->shared->models});
+}
+
+struct worker *worker_start(const struct worker_options *options, struct error *err)
+{
+    struct loop *loop = loop_new();
+    if (loop == NULL) {
+        error_set(err, ERROR_INTERNAL, NULL, "No event loop could be made: %s.", strerror(errno));
+        return NULL;
+    }
+    struct worker_thread *thread = xcalloc(1, sizeof *thread);
+    struct worker *worker = &thread->worker;
+    worker->loop = loop;
+    make_parts(thread, options);
+    worker->http = http_new(&(struct http_options){.worker = worker,
+                                                   .loop = worker->loop,
+                                                   .listen_fd = options->listen_fd,
+                                                   .connection_limit = options->connection_limit,
+                                                   .idle_timeout_ms = options->config->read_timeout_ms},
+                            err);
+    if (worker->http == NULL) {
+        free_parts(thread);
+        return NULL;
+    }
+    int code = pthread_create(&thread->thread, NULL, run, thread);
+    if (code != 0) {
+        error_set(err, ERROR_INTERNAL, NULL, "No thread could be started: %s.", strerror(code));
+        free_parts(thread);
+        return NULL;
+    }
+    return worker;
+}
+
+void worker_join(struct worker *worker)
+{
+    struct worker_thread *thread = (struct worker_thread *)worker;
+    ensure(pthread_join(thread->thread, NULL) == 0);
+    read_mail(thread); /* what was sent after the stop is freed, not obeyed by anybody */
+    free_parts(thread);
+}
