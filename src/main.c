@@ -24,6 +24,8 @@ enum flag {
     FLAG_LOG_LEVEL,
     FLAG_HEALTH,
     FLAG_WORKERS,
+    FLAG_IN_FLIGHT,
+    FLAG_IDLE,
     FLAG_DEBUG,
     FLAG_IGNORED,
     FLAG_REFUSED,
@@ -42,6 +44,8 @@ static const struct option FLAGS[] = {
     {"help", no_argument, NULL, FLAG_HELP},
     {"validate_config", no_argument, NULL, FLAG_CHECK},
     {"num_workers", required_argument, NULL, FLAG_WORKERS},
+    {"limit_concurrency", required_argument, NULL, FLAG_IN_FLIGHT},
+    {"keepalive_timeout", required_argument, NULL, FLAG_IDLE},
     {"debug", no_argument, NULL, FLAG_DEBUG},
     {"detailed_debug", no_argument, NULL, FLAG_DEBUG},
     {"api_base", required_argument, NULL, FLAG_IGNORED},
@@ -50,7 +54,6 @@ static const struct option FLAGS[] = {
     {"request_timeout", required_argument, NULL, FLAG_IGNORED},
     {"drop_params", no_argument, NULL, FLAG_IGNORED},
     {"log_config", required_argument, NULL, FLAG_IGNORED},
-    {"keepalive_timeout", required_argument, NULL, FLAG_IGNORED},
     {"max_requests_before_restart", required_argument, NULL, FLAG_IGNORED},
     {"run_gunicorn", no_argument, NULL, FLAG_IGNORED},
     {"run_hypercorn", no_argument, NULL, FLAG_IGNORED},
@@ -61,7 +64,6 @@ static const struct option FLAGS[] = {
     {"setup", no_argument, NULL, FLAG_IGNORED},
     {"telemetry", required_argument, NULL, FLAG_IGNORED},
     {"add_function_to_prompt", no_argument, NULL, FLAG_IGNORED},
-    {"limit_concurrency", required_argument, NULL, FLAG_REFUSED},
     {"max_budget", required_argument, NULL, FLAG_REFUSED},
     {"test", no_argument, NULL, FLAG_REFUSED},
     {"ssl_keyfile_path", required_argument, NULL, FLAG_REFUSED},
@@ -79,6 +81,10 @@ static const char HELP[] =
     "  -m, --model REF        without a file: serve this model …\n"
     "      --alias NAME       … under this name\n"
     "      --num_workers N    worker threads (or NUM_WORKERS; default: one per processor)\n"
+    "      --limit_concurrency N\n"
+    "                         work on N requests at once, answer more with 503 (default 10000)\n"
+    "      --keepalive_timeout SECONDS\n"
+    "                         close a connection that is idle for so long (or KEEPALIVE_TIMEOUT; default 75)\n"
     "      --check            load the configuration, say what is wrong or ignored, and exit\n"
     "      --health           ask the daemon at that address whether it is ready, and exit\n"
     "      --log-level LEVEL  error, warn, info or debug\n"
@@ -98,20 +104,45 @@ static const char *environment(const char *name)
     return getenv(name);
 }
 
-static bool parse_number(const char *text, long low, long high, int *number)
+static bool parse_number(const char *text, long low, long high, long *number)
 {
     char *end;
-    long value = strtol(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || value < low || value > high)
-        return false;
-    *number = (int)value;
-    return true;
+    *number = strtol(text, &end, 10);
+    return *text != '\0' && *end == '\0' && *number >= low && *number <= high;
 }
 
 static int usage_error(const char *what, const char *why)
 {
     fprintf(stderr, "replibridge: %s: %s See replibridge --help.\n", what, why);
     return EXIT_BAD_USAGE;
+}
+
+/* Takes a flag whose value is a number; an exit code, or -1 to go on. */
+static int take_number(int flag, struct config_options *options)
+{
+    long number;
+    switch (flag) {
+    case FLAG_PORT:
+        if (!parse_number(optarg, 0, 65535, &number))
+            return usage_error("--port", "write a number from 0 to 65535.");
+        options->port = (int)number;
+        return -1;
+    case FLAG_WORKERS:
+        if (!parse_number(optarg, 1, 64, &number))
+            return usage_error("--num_workers", "write a number from 1 to 64.");
+        options->workers = (int)number;
+        return -1;
+    case FLAG_IN_FLIGHT:
+        if (!parse_number(optarg, 1, 1000000, &number))
+            return usage_error("--limit_concurrency", "write a number from 1 to 1000000.");
+        options->max_in_flight = number;
+        return -1;
+    default:
+        if (!parse_number(optarg, 1, 3600, &number))
+            return usage_error("--keepalive_timeout", "write a number of seconds from 1 to 3600.");
+        options->idle_timeout_ms = (int64_t)number * 1000;
+        return -1;
+    }
 }
 
 /* Takes one flag; an exit code, or -1 to go on. */
@@ -142,13 +173,10 @@ static int take_flag(int flag, const char *name, struct command *command)
         options->log_level = "debug";
         return -1;
     case FLAG_PORT:
-        return parse_number(optarg, 0, 65535, &options->port)
-                   ? -1
-                   : usage_error("--port", "write a number from 0 to 65535.");
     case FLAG_WORKERS:
-        return parse_number(optarg, 1, 64, &options->workers)
-                   ? -1
-                   : usage_error("--num_workers", "write a number from 1 to 64.");
+    case FLAG_IN_FLIGHT:
+    case FLAG_IDLE:
+        return take_number(flag, options);
     case FLAG_LOG_LEVEL:
         options->log_level = optarg;
         return log_level_parse(optarg, &level) ? -1 : usage_error("--log-level", "write error, warn, info or debug.");

@@ -25,6 +25,9 @@ bool buf_append(struct buf *buf, const void *bytes, size_t length);
 bool buf_append_text(struct buf *buf, const char *text);
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Forgets the first `length` bytes; the rest moves up. */
+void buf_shift(struct buf *buf, size_t length);
+
 /* The bytes with their NUL; "" when empty. Valid until the next append. */
 const char *buf_text(const struct buf *buf);
 

@@ -46,6 +46,7 @@ struct job {
     int64_t deadline_ms; /* clock_now_ms() at which the client gets a timeout */
     int64_t timeout_ms;  /* the whole time it was given, for the message of a timeout */
     char *timeout_hint;  /* a sentence for that message: which key to raise; may be NULL */
+    bool wants_pieces;   /* the output's text is wanted piece by piece, as it grows */
     int64_t prefer_wait_ms; /* longest `Prefer: wait`; 0 = never hold the create */
     int64_t poll_interval_ms; /* longest pause between polls */
     int create_retries; /* how often a create that surely never reached Replicate is tried again */

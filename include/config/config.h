@@ -38,8 +38,9 @@ struct config {
 
     /* requests */
     int64_t drain_timeout_ms;
-    int64_t read_timeout_ms; /* for a whole request to arrive */
+    int64_t read_timeout_ms;  /* for a whole request to arrive */
     int64_t write_timeout_ms; /* a client that takes nothing of a stream for this long is given up */
+    int64_t idle_timeout_ms;  /* for the next request of a kept connection to begin; a reload cannot change it */
     int64_t max_body_bytes;
     int64_t max_in_flight; /* requests being worked on, over all; above it: 503 */
     struct limits limits;  /* over all aliases and keys: general_settings of LiteLLM's dialect */
@@ -65,6 +66,8 @@ struct config_options {
     const char *host;          /* NULL: not said */
     int port;                  /* -1: not said */
     int workers;               /* 0: not said */
+    int64_t max_in_flight;     /* --limit_concurrency; 0: not said */
+    int64_t idle_timeout_ms;   /* --keepalive_timeout; 0: not said */
     const char *model, *alias; /* --model with --alias (alias NULL = the model's own name); NULL: not said */
     const char *log_level;     /* NULL: not said */
     bool log_json;             /* --json-logs or JSON_LOGS */

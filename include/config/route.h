@@ -41,22 +41,22 @@ struct route {
     int64_t prefer_wait_ms, poll_interval_ms;
 
     /* time */
-    int64_t timeout_ms;      /* from the request's arrival to its answer */
-    int64_t stream_timeout_ms; /* the same for streams */
-    const char *timeout_key; /* which key set it, to name it in a 504: "models.kimi-k2.timeout", "timeout",
-                                "LITELLM_REQUEST_TIMEOUT" … */
+    int64_t timeout_ms;             /* from the request's arrival to its answer */
+    int64_t stream_timeout_ms;      /* the same for streams */
+    const char *timeout_key;        /* which key set it, to name it in a 504: "models.kimi-k2.timeout", "timeout",
+                                       "LITELLM_REQUEST_TIMEOUT" … */
+    const char *stream_timeout_key; /* the same for streams: equal to timeout_key where it has no key of its own */
     enum on_disconnect on_disconnect;
     int64_t grace_ms;
-    int64_t keepalive_ms; /* a stream is never silent for longer; 0 = no comments, and the 200 only with the first piece */
+    int64_t keepalive_ms; /* a stream is never silent for longer; 0 = no comments, the 200 only with the first piece */
 
     /* mapping (openai/mapping.h) */
-    json_t *input; /* object: defaults for the model's own inputs */
-    json_t
-        *map; /* object: canonical name → the model's input name, or null where it has none; only what is configured */
+    json_t *input;      /* object: defaults for the model's own inputs */
+    json_t *map;        /* object: canonical name → the model's input name, or null; only what is configured */
     json_t *params;     /* object: OpenAI parameters the client's request lacks (temperature, max_tokens, …) */
     bool strict_params; /* hints that the model has no input for are refused, not left out */
     enum reasoning_mode reasoning;
-    bool drop_params;   /* what changes the answer's meaning is left out and named, not refused */
+    bool drop_params; /* what changes the answer's meaning is left out and named, not refused */
 
     struct limits limits;
     json_t *info;      /* object or NULL: LiteLLM's model_info, to be shown */

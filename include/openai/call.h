@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "config/route.h"
 
 struct endpoint;
 
@@ -44,6 +45,7 @@ struct call {
     json_t *ignored;  /* owned array of names left out or clamped, in the client's spelling */
     json_t *stops;    /* owned array of strings where the answer is cut; NULL = none */
     int64_t token_limit; /* the limit on output tokens that was asked for; 0 = none */
+    enum reasoning_mode reasoning; /* where the model's thoughts go */
     size_t prompt_bytes; /* text sent to the model, for estimating usage */
 
     /* filled by the endpoint's finish */

@@ -41,8 +41,8 @@ struct endpoint {
 /* How an endpoint's answer is streamed. Order of calls: begin; then pieces and choice ends of all choices, interleaved; then end. `index`
  * is the choice. Frames are complete events with their blank line; never an event without data. */
 struct endpoint_stream {
-    /* The first frames. `mode` says where thoughts go (the route's). */
-    bool (*begin)(struct call *call, enum reasoning_mode mode, struct buf *out);
+    /* The first frames. The call was mapped. */
+    bool (*begin)(struct call *call, struct buf *out);
     /* More of a choice's text. Afterwards is_stopped may be true. */
     bool (*piece)(struct call *call, size_t index, const char *bytes, size_t length, struct buf *out);
     /* Has a stop string ended this choice? Then no further piece of it is of use, and its prediction may be cancelled. */
@@ -51,7 +51,7 @@ struct endpoint_stream {
     bool (*choice_end)(struct call *call, size_t index, const struct outcome *outcome, struct buf *out);
     /* All choices are complete: usage where it was asked for, the terminator. Sets call->usage_source. */
     bool (*end)(struct call *call, struct buf *out);
-    /* Instead of all that may still come: the error as the stream's last frame. */
+    /* Instead of all that may still come, also of begin: the error as the stream's last frame. */
     bool (*fail)(struct call *call, const struct error *error, struct buf *out);
 };
 

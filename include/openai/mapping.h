@@ -13,7 +13,7 @@
 #include "config/route.h"
 #include "openai/call.h"
 
-/* The prediction's `input` as a new reference; fills ignored, stops, token_limit and prompt_bytes of `call`.
+/* The prediction's `input` as a new reference; fills ignored, stops, token_limit, reasoning and prompt_bytes of `call`.
  * NULL and err (UNSUPPORTED_PARAMETER, INVALID_VALUE …) where the request cannot be mapped faithfully. */
 json_t *mapping_input(struct call *call, const struct route *route, struct error *err);
 

@@ -16,7 +16,7 @@
 #include "config/route.h"
 
 /* White space before a `<think>`, and blank lines after a `</think>`: as much as this is told from text. */
-enum { TEXT_FILTER_SPACE_BYTES = 64 };
+enum { TEXT_FILTER_SPACE_BYTES = 256 };
 
 /* A string that is looked for, and how far the text matches it so far. */
 struct text_match {

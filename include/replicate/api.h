@@ -31,6 +31,8 @@ enum api_status {
 bool api_status_is_terminal(enum api_status status);
 const char *api_status_word(enum api_status status); /* "unknown" for the others */
 
+enum { API_STREAM_URL_BYTES = 1024 };
+
 /* A prediction object as far as we need it. */
 struct api_prediction {
     char id[64];
@@ -39,6 +41,7 @@ struct api_prediction {
     json_t *output; /* owned; NULL when missing, null or "" */
     struct usage usage;
     char error_text[512]; /* Replicate's own text, quoted for showing; "" when none */
+    char stream_url[API_STREAM_URL_BYTES]; /* as it stands there: see api_stream_url; "" when none */
 };
 
 /* False and err (ERROR_UPSTREAM_ERROR) where it is no prediction: not JSON, no usable id or status. `token` is masked in texts. */
@@ -52,6 +55,25 @@ bool api_create_body(const struct job *job, const char *version, struct buf *bod
 bool api_prediction_url(const struct job *job, const char *id, struct buf *url);
 bool api_cancel_url(const struct job *job, const char *id, struct buf *url);
 bool api_model_url(const struct job *job, struct buf *url);
+
+/* Where the prediction's events may be read: NULL where it offers no stream, or one that is not to be trusted. Only https on
+ * the API's own host, *.replicate.com or *.replicate.net; plain http on the API's own host alone, where the API has no more. */
+const char *api_stream_url(const struct job *job, const struct api_prediction *prediction);
+/* Is it the API's own scheme, host and port? To no other goes the token. */
+bool api_is_own_origin(const struct job *job, const char *url);
+
+/* The text of a stream's `error` event, quoted for showing. */
+void api_stream_error_text(const char *data, size_t length, const char *token, char out[512]);
+
+enum { API_EVENT_ID_BYTES = 40 };
+
+/* The ids of a stream's events, `<seconds>:<number>`, grow. False where it is of another form. */
+struct api_event_id {
+    uint64_t seconds, number;
+    char text[API_EVENT_ID_BYTES]; /* as it came */
+};
+bool api_event_id_parse(const char *text, struct api_event_id *id);
+bool api_event_id_is_after(const struct api_event_id *id, const struct api_event_id *other);
 
 /* The value of Cancel-After for a remaining time: whole seconds, at least 5 (Replicate's minimum). */
 void api_cancel_after(int64_t remaining_ms, char out[32]);

@@ -4,9 +4,12 @@
  *              │  │                                                        RESOLVING may be tried again the same way)
  *              │  └─404: community model──▶ RESOLVING ─version─▶ CREATING
  *              │ 2xx: id
- *              ├─ already terminal ───────────────────────────────────┐
- *              └─ otherwise ─▶ SLEEPING ─timer─▶ POLLING ── terminal ─┤
- *                                 ▲────── not yet ──────┘             │
+ *              ├─ already terminal ────────────────────────────────────────┐
+ *              ├─ pieces wanted, a stream offered ─▶ STREAMING ─ terminal ─┤   (polled meanwhile when it is silent)
+ *              │                                        │ done, broken,    │
+ *              │                                        ▼ behind a poll    │
+ *              └─ otherwise ─▶ SLEEPING ─timer─▶ POLLING ─── terminal ─────┤
+ *                                 ▲────── not yet ──────┘                  │
  *  any of these ── abandoned, or deadline ──▶ CANCELING ─────────────▶ DONE ─▶ freed at the end of the turn
  *
  * One thread: the loop's. A prediction is in exactly one state, which is exactly one list of its engine.
@@ -32,6 +35,7 @@
     X(RESOLVING, "resolving")  \
     X(SLEEPING, "sleeping")    \
     X(POLLING, "polling")      \
+    X(STREAMING, "streaming")  \
     X(CANCELING, "canceling")  \
     X(DONE, "done")
 

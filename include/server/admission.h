@@ -16,7 +16,7 @@ struct admission_scope;
 /* What a request that was let in has to give back. */
 struct admission_ticket {
     bool is_counted;
-    struct admission_scope *scopes[3]; /* the daemon's, the alias', the key's; NULL where unlimited */
+    struct admission_scope *scopes[3]; /* those that have limits, of the daemon, the alias, the key; then NULL */
 };
 
 struct admission *admission_new(void);

@@ -25,6 +25,7 @@ struct http_request {
     struct buf body;        /* complete when exchange_body_done is called */
     int64_t content_length; /* -1 = none given (chunked, or no body) */
     bool has_body;
+    bool is_misframed;     /* where its body ends is in doubt */
     bool expects_continue; /* the client holds its body back until it is told to go on */
     struct reply reply;
     struct exchange *exchange;
@@ -35,7 +36,8 @@ struct http_options {
     struct loop *loop;
     int listen_fd; /* shared; a duplicate is made */
     unsigned connection_limit;
-    int64_t idle_timeout_ms; /* for the head of a request to arrive, and for idle kept connections */
+    int64_t head_timeout_ms; /* for the first request's head to arrive */
+    int64_t idle_timeout_ms; /* for the next one's on a kept connection */
 };
 
 /* NULL with err (ERROR_INTERNAL) when libmicrohttpd refuses. */

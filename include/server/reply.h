@@ -1,14 +1,16 @@
 /* The answer of one request on its way to libmicrohttpd: the only place that suspends and resumes.
  *
  * A reply is open, then ready (reply_send: status, headers and body are filled in), then gone to
- * MHD. While it waits, its connection is suspended and its descriptor is watched for a client that hangs up, which MHD
- * does not notice. Fill first, resume last: resumes are collected and done once a turn.
- * One thread: the worker's. */
+ * MHD. Or it is streamed: reply_stream_begin, then reply_write as often as there is something, then reply_stream_end;
+ * what MHD has not taken yet lies in the outbox, and the connection is suspended whenever that is empty. While it
+ * waits, its connection is suspended and its descriptor is watched for a client that hangs up, which MHD does not
+ * notice. Fill first, resume last: resumes are collected and done once a turn. One thread: the worker's. */
 #ifndef SERVER_REPLY_H
 #define SERVER_REPLY_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/list.h"
@@ -29,22 +31,34 @@ struct reply_header {
     char *value;      /* owned */
 };
 
-/* The client hung up while the reply waited. Called once at most; not after reply_send. */
+/* Above the high mark an outbox is full: whoever fills it should pause until it has been drained to the low mark. Above
+ * its maximum the client is given up. */
+enum { REPLY_LOW_BYTES = 16 * 1024, REPLY_HIGH_BYTES = 64 * 1024, REPLY_MAX_BYTES = 16 * 1024 * 1024 };
+
+/* The client hung up while the reply waited or was streamed. Called once at most; not after reply_send or
+ * reply_stream_end. */
 typedef void (*reply_gone_fn)(void *arg);
+/* A full outbox is down to the low mark again. */
+typedef void (*reply_drained_fn)(void *arg);
 
 struct reply {
     struct reply_queue *queue;
     struct MHD_Connection *connection;
     int fd;
     bool is_ready, is_dropped, is_suspended, is_sent;
+    bool is_stream, is_ended, was_full;
     int status;
     struct reply_header headers[REPLY_MAX_HEADERS];
     size_t header_count;
     struct buf body;
-    size_t body_bytes; /* for the log, after the body has gone to MHD */
+    size_t body_bytes;  /* for the log, after the body has gone to MHD */
+    size_t taken_bytes; /* of a stream's outbox, which is `body`: what MHD has taken */
+    int64_t write_timeout_ms;
+    struct loop_timer stall;
     struct loop_watch hangup;
     struct list_link link;
     reply_gone_fn on_gone;
+    reply_drained_fn on_drained;
     void *arg;
 };
 
@@ -59,7 +73,14 @@ void reply_header(struct reply *reply, const char *name, const char *value);
 /* Takes the bytes of `body` as the answer. Once per reply. */
 void reply_send(struct reply *reply, int status, struct buf *body);
 
-/* Gives up: the connection is closed without an answer. */
+/* Begins a streamed answer with the headers added so far. A client that takes nothing for write_timeout_ms while there
+ * is something to take is cut off. `on_drained` gets the arg of reply_wait. */
+void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained);
+/* Appends to the outbox. True while it is not full; a client that lets it grow to its maximum is cut off. */
+bool reply_write(struct reply *reply, const struct buf *bytes);
+void reply_stream_end(struct reply *reply);
+
+/* Gives up: the connection is closed without an answer, or in the midst of its stream. */
 void reply_drop(struct reply *reply);
 
 /* Suspends the connection until reply_send or reply_drop; `on_gone` is told when the client hangs up meanwhile.

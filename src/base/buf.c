@@ -86,6 +86,15 @@ bool buf_printf(struct buf *buf, const char *format, ...)
     return fits;
 }
 
+void buf_shift(struct buf *buf, size_t length)
+{
+    ensure(length <= buf->length);
+    if (length == 0)
+        return;
+    buf->length -= length;
+    memmove(buf->data, buf->data + length, buf->length + 1); /* the NUL too */
+}
+
 const char *buf_text(const struct buf *buf)
 {
     return buf->data ? buf->data : "";

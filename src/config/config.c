@@ -139,6 +139,15 @@ static void sort_routes(struct config *config)
         qsort(config->routes, config->route_count, sizeof *config->routes, route_compare);
 }
 
+/* Only now is it known which timeout a stream without one of its own falls back to. */
+static void settle_stream_timeout(struct route *route)
+{
+    if (route->stream_timeout_ms > 0)
+        return;
+    route->stream_timeout_ms = route->timeout_ms;
+    route->stream_timeout_key = xstrdup(route->timeout_key);
+}
+
 /* What can only be said once everything is known. The JSON objects are never NULL afterwards, so that no reader of a
  * route needs to ask. */
 static void finish(struct loader *loader)
@@ -153,6 +162,7 @@ static void finish(struct loader *loader)
         route->input = route->input != NULL ? route->input : json_object();
         route->map = route->map != NULL ? route->map : json_object();
         route->params = route->params != NULL ? route->params : json_object();
+        settle_stream_timeout(route);
     }
     struct path path = {.file = loader->options->file != NULL ? loader->options->file : "address", .name = "listen"};
     if (config->key_count == 0 && !host_is_loopback(config->host))

@@ -81,6 +81,16 @@ static bool timeout_default(struct loader *loader)
     return true;
 }
 
+static bool stream_timeout_default(struct loader *loader)
+{
+    static const char name[] = "LITELLM_MAX_STREAMING_DURATION_SECONDS";
+    if (loader_variable(loader, name) == NULL)
+        return true;
+    free((char *)loader->defaults->stream_timeout_key);
+    loader->defaults->stream_timeout_key = xstrdup(name);
+    return set_from(loader, name, SCHEMA_ROOT, "stream_timeout");
+}
+
 static bool boolean_from(struct loader *loader, const char *variable, bool *value)
 {
     const char *text = loader_variable(loader, variable);
@@ -91,6 +101,7 @@ static bool boolean_from(struct loader *loader, const char *variable, bool *valu
 bool environment_defaults(struct loader *loader)
 {
     return token_default(loader) && base_url_default(loader) && timeout_default(loader) &&
+           stream_timeout_default(loader) &&
            set_from(loader, "REPLICATE_POLLING_DELAY_SECONDS", SCHEMA_REPLICATE, "poll_interval") &&
            boolean_from(loader, "LITELLM_DROP_PARAMS", &loader->defaults->drop_params);
 }
@@ -119,17 +130,39 @@ static bool override_address(struct loader *loader)
     return true;
 }
 
+/* A number from the command line, which is in the unit of the key's own field, against the range of that key. */
+static bool check_flag(struct loader *loader, const char *flag, const char *key, int64_t value)
+{
+    const struct schema_row *row = schema_find(SCHEMA_ROOT, key);
+    const char *unit = row->type == SCHEMA_DURATION ? " ms" : "";
+    struct path path = {.file = flag};
+    return (value >= row->minimum && value <= row->maximum) ||
+           loader_fail(loader, &path, "this is out of range: from %" PRId64 "%s to %" PRId64 "%s", row->minimum, unit,
+                       row->maximum, unit);
+}
+
 static bool override_workers(struct loader *loader)
 {
-    const struct schema_row *row = schema_find(SCHEMA_ROOT, "workers");
     int workers = loader->options->workers;
-    struct path path = {.file = "--workers"};
     if (workers == 0)
         return set_from(loader, "NUM_WORKERS", SCHEMA_ROOT, "workers");
-    if (workers < row->minimum || workers > row->maximum)
-        return loader_fail(loader, &path, "this is out of range: from %" PRId64 " to %" PRId64, row->minimum,
-                           row->maximum);
+    if (!check_flag(loader, "--num_workers", "workers", workers))
+        return false;
     loader->config->workers = workers;
+    return true;
+}
+
+static bool override_limits(struct loader *loader)
+{
+    int64_t limit = loader->options->max_in_flight, idle_ms = loader->options->idle_timeout_ms;
+    if ((limit != 0 && !check_flag(loader, "--limit_concurrency", "max_in_flight", limit)) ||
+        (idle_ms != 0 && !check_flag(loader, "--keepalive_timeout", "idle_timeout", idle_ms)))
+        return false;
+    if (limit != 0)
+        loader->config->max_in_flight = limit;
+    if (idle_ms == 0)
+        return set_from(loader, "KEEPALIVE_TIMEOUT", SCHEMA_ROOT, "idle_timeout");
+    loader->config->idle_timeout_ms = idle_ms;
     return true;
 }
 
@@ -179,8 +212,6 @@ static void warn_variables(struct loader *loader)
         {"DEFAULT_REPLICATE_POLLING_RETRIES", "has no effect: a prediction is polled until its timeout passes"},
         {"DEFAULT_REPLICATE_POLLING_DELAY_SECONDS",
          "has no effect: the pause between polls is REPLICATE_POLLING_DELAY_SECONDS"},
-        {"LITELLM_MAX_STREAMING_DURATION_SECONDS",
-         "has no effect: this release answers whole, streaming is not supported yet"},
         {"LITELLM_MODE", "has no effect"},
         {"LITELLM_SALT_KEY", "has no effect: nothing is stored, so nothing is encrypted"},
         {"DATABASE_URL", "has no effect: there is no database"},
@@ -196,5 +227,6 @@ bool environment_overrides(struct loader *loader)
 {
     if (loader->dialect == DIALECT_LITELLM)
         warn_variables(loader);
-    return override_address(loader) && override_workers(loader) && override_log(loader) && master_key(loader);
+    return override_address(loader) && override_workers(loader) && override_limits(loader) && override_log(loader) &&
+           master_key(loader);
 }

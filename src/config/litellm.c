@@ -177,12 +177,15 @@ static bool use_default_params(struct loader *loader, struct node *router, const
     return true;
 }
 
-/* Is this entry for Replicate? By the prefix of its model or by the provider it names, never by a guess. */
-static bool is_for_replicate(const struct node *params)
+/* Is this entry for Replicate? By the provider that it or the router's defaults name, else by the prefix of its model,
+ * never by a guess. */
+static bool is_for_replicate(const struct loader *loader, const struct node *params)
 {
     const struct node *model = node_get(params, "model"), *provider = node_get(params, "custom_llm_provider");
     if (provider != NULL && provider->type == NODE_SCALAR && !node_is_null(provider))
         return strcmp(provider->text, "replicate") == 0;
+    if (loader->default_provider != NULL)
+        return strcmp(loader->default_provider, "replicate") == 0;
     return model->type == NODE_SCALAR && strncmp(model->text, "replicate/", sizeof "replicate/" - 1) == 0;
 }
 
@@ -214,7 +217,7 @@ static bool use_entry(struct loader *loader, struct node *entry, const struct pa
                            "an entry needs model_name and litellm_params with model: replicate/owner/name");
     if (!loader_interpolate(loader, name, path) || !loader_interpolate(loader, model, path))
         return false;
-    if (is_for_replicate(params))
+    if (is_for_replicate(loader, params))
         return load_entry(loader, entry, name->text, path);
     loader_warn(loader, path,
                 "\"%.100s\" is skipped: it is not a model of Replicate; write model: replicate/owner/name", name->text);

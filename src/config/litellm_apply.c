@@ -30,12 +30,34 @@ bool apply_native(const struct litellm_scope *scope, const struct node *node, co
 bool apply_timeout(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {
     struct route *route = scope->route;
+    bool is_of_streams = strcmp(scope->row->native, "stream_timeout") == 0;
+    const char **key = is_of_streams ? &route->stream_timeout_key : &route->timeout_key;
     if (!set_native(scope, node, path))
         return false;
-    free((char *)route->timeout_key);
+    free((char *)*key);
     /* An entry's place in the list says little; its name is what one searches for. */
-    route->timeout_key =
-        route->alias != NULL ? xasprintf("litellm_params.timeout of %s", route->alias) : path_text(path);
+    *key = route->alias != NULL ? xasprintf("litellm_params.%s of %s", path->name, route->alias) : path_text(path);
+    return true;
+}
+
+/* A narrower range than our own key has; 0 turns comments off in both. */
+bool apply_keepalive(const struct litellm_scope *scope, const struct node *node, const struct path *path)
+{
+    if (!set_native(scope, node, path))
+        return false;
+    int64_t ms = scope->route->keepalive_ms;
+    return ms == 0 || (ms >= 1000 && ms <= 300000) ||
+           loader_fail(scope->loader, path, "this must be a number of seconds from 1 to 300, or 0 to turn it off");
+}
+
+/* An entry's own is looked at before anything else of it (litellm.c); one among the defaults is kept for all entries.
+ */
+bool apply_provider(const struct litellm_scope *scope, const struct node *node, const struct path *path)
+{
+    if (node->type != NODE_SCALAR || node->text[0] == '\0')
+        return loader_fail(scope->loader, path, "this must be the name of a provider, such as replicate");
+    if (scope->route == scope->loader->defaults)
+        scope->loader->default_provider = node->text;
     return true;
 }
 
@@ -96,6 +118,16 @@ bool apply_system_prompt(const struct litellm_scope *scope, const struct node *n
         json_object_set_new(scope->route->map, "system", json_string("system_prompt"));
     else
         json_object_del(scope->route->map, "system");
+    return true;
+}
+
+/* What is merged is the text as the model wrote it, tags included. False over a default of true takes that back. */
+bool apply_merge_reasoning(const struct litellm_scope *scope, const struct node *node, const struct path *path)
+{
+    bool flag;
+    if (!read_flag(scope, node, path, &flag))
+        return false;
+    scope->route->reasoning = flag ? REASONING_OFF : REASONING_AUTO;
     return true;
 }
 

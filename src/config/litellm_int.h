@@ -18,7 +18,8 @@ bool litellm_apply(struct loader *loader, enum litellm_section section, struct r
                    const struct path *path);
 
 /* Keys that the table hands to these. */
-litellm_apply_fn apply_native, apply_timeout, apply_api_base, apply_retries, apply_parameter, apply_system_prompt,
-    apply_verbose, apply_json_logs, apply_master_key, apply_request_size, apply_global_parallel, apply_completion_model;
+litellm_apply_fn apply_native, apply_timeout, apply_keepalive, apply_merge_reasoning, apply_provider, apply_api_base,
+    apply_retries, apply_parameter, apply_system_prompt, apply_verbose, apply_json_logs, apply_master_key,
+    apply_request_size, apply_global_parallel, apply_completion_model;
 
 #endif

@@ -16,7 +16,6 @@
 #define NATIVE(section_, key_) .native_section = SCHEMA_##section_, .native = (key_)
 
 static const char no_effect[] = "has no effect here";
-static const char no_stream[] = "has no effect: this release answers whole, streaming is not supported yet";
 static const char no_groups[] = "has no effect: there are no groups of models under one name in this release";
 static const char no_tokens[] =
     "has no effect: tokens are not counted against a limit; rpm and max_parallel_requests are";
@@ -52,11 +51,11 @@ static const struct litellm_row rows[] = {
     ROW(ENTRY, "model_info", DO, NATIVE(MODEL, "info")),
 
     ROW(PARAMS, "model", DO, NATIVE(MODEL, "model")),
-    STRUCTURE(PARAMS, "custom_llm_provider", DO),
+    ROW(PARAMS, "custom_llm_provider", DO, .apply = apply_provider),
     ROW(PARAMS, "api_key", DO, NATIVE(MODEL, "token")),
     ROW(PARAMS, "api_base", DO, .sentence = base_sentence, .apply = apply_api_base),
     ROW(PARAMS, "timeout", MAP, .apply = apply_timeout, NATIVE(MODEL, "timeout")),
-    ROW(PARAMS, "stream_timeout", WARN, .sentence = no_stream),
+    ROW(PARAMS, "stream_timeout", MAP, .apply = apply_timeout, NATIVE(MODEL, "stream_timeout")),
     ROW(PARAMS, "num_retries", MAP, .sentence = retries_sentence, .apply = apply_retries, NATIVE(MODEL, "retries")),
     ROW(PARAMS, "max_retries", MAP, .sentence = retries_sentence, .apply = apply_retries, NATIVE(MODEL, "retries")),
     ROW(PARAMS, "rpm", DO, NATIVE(MODEL, "rpm")),
@@ -70,9 +69,10 @@ static const struct litellm_row rows[] = {
     ROW(PARAMS, "supports_system_prompt", DO, .apply = apply_system_prompt),
     ROW(PARAMS, "drop_params", DO, NATIVE(MODEL, "drop_params")),
     ROW(PARAMS, "extra_headers", DO, NATIVE(MODEL, "headers")),
-    ROW(PARAMS, "keepalive_seconds", WARN, .sentence = no_stream),
-    ROW(PARAMS, "allow_client_keepalive_override", WARN, .sentence = no_stream),
-    ROW(PARAMS, "merge_reasoning_content_in_choices", WARN, .sentence = no_stream),
+    ROW(PARAMS, "keepalive_seconds", DO, .apply = apply_keepalive, NATIVE(MODEL, "keepalive")),
+    ROW(PARAMS, "allow_client_keepalive_override", WARN,
+        .sentence = "has no effect: clients cannot set the keep-alive here, keepalive_seconds alone does"),
+    ROW(PARAMS, "merge_reasoning_content_in_choices", DO, .apply = apply_merge_reasoning),
     ROW(PARAMS, "input_cost_per_token", WARN, .sentence = no_prices),
     ROW(PARAMS, "output_cost_per_token", WARN, .sentence = no_prices),
     ROW(PARAMS, "input_cost_per_second", WARN, .sentence = no_prices),
@@ -95,7 +95,7 @@ static const struct litellm_row rows[] = {
         .sentence = retries_sentence, .apply = apply_retries, NATIVE(REPLICATE, "retries")),
     ROW(SETTINGS, "set_verbose", DO, .apply = apply_verbose),
     ROW(SETTINGS, "json_logs", DO, .apply = apply_json_logs),
-    ROW(SETTINGS, "sse_keepalive_ping_interval_seconds", WARN, .sentence = no_stream),
+    ROW(SETTINGS, "sse_keepalive_ping_interval_seconds", DO, NATIVE(ROOT, "keepalive")),
     ROW(SETTINGS, "fallbacks", REFUSE, .sentence = no_fallback),
     ROW(SETTINGS, "default_fallbacks", REFUSE, .sentence = no_fallback),
     ROW(SETTINGS, "context_window_fallbacks", REFUSE, .sentence = no_fallback),
@@ -112,7 +112,7 @@ static const struct litellm_row rows[] = {
     ROW(SETTINGS, "network_mock", WARN, .sentence = "has no effect: models are really run, and paid for"),
 
     ROW(ROUTER, "timeout", MAP, .apply = apply_timeout, NATIVE(ROOT, "timeout")),
-    ROW(ROUTER, "stream_timeout", WARN, .sentence = no_stream),
+    ROW(ROUTER, "stream_timeout", MAP, .apply = apply_timeout, NATIVE(ROOT, "stream_timeout")),
     ROW(ROUTER, "num_retries", MAP,
         .sentence = retries_sentence, .apply = apply_retries, NATIVE(REPLICATE, "retries")),
     STRUCTURE(ROUTER, "model_group_alias", MAP),

@@ -30,8 +30,9 @@ struct loader {
     struct config *config;
     struct route *defaults; /* what every route starts from */
     enum dialect dialect;
-    struct error error;         /* the first failure */
-    struct variable *variables; /* set by the file itself; they go before the environment */
+    struct error error;           /* the first failure */
+    const char *default_provider; /* custom_llm_provider of LiteLLM's default_litellm_params; belongs to the tree */
+    struct variable *variables;   /* set by the file itself; they go before the environment */
     size_t variable_count;
     char **route_places; /* FILE:LINE of each route in `config`, for messages about duplicates */
 };

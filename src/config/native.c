@@ -8,10 +8,14 @@
 #include "dialect_int.h"
 #include "route_int.h"
 
-static void set_timeout_key(struct route *route, char *key)
+/* Remembers that `map` set this timeout, where it did: the map is a model's, or with an `alias` of NULL the file's. */
+static void note_timeout(const struct node *map, const char *name, const char *alias, const char **key)
 {
-    free((char *)route->timeout_key);
-    route->timeout_key = key;
+    const struct node *timeout = node_get(map, name);
+    if (timeout == NULL || node_is_null(timeout))
+        return;
+    free((char *)*key);
+    *key = alias == NULL ? xstrdup(name) : xasprintf("%s under models.%s", name, alias);
 }
 
 /* A model: an alias with a reference, or with a map of keys. */
@@ -25,9 +29,8 @@ static bool load_model(struct loader *loader, const struct node *node, const str
         ok = schema_set(loader, schema_find(SCHEMA_MODEL, "model"), &objects, node, path);
     } else {
         ok = schema_set_section(loader, SCHEMA_MODEL, &objects, node, path);
-        const struct node *timeout = node_get(node, "timeout");
-        if (timeout != NULL && !node_is_null(timeout))
-            set_timeout_key(route, xasprintf("timeout under models.%s", route->alias));
+        note_timeout(node, "timeout", route->alias, &route->timeout_key);
+        note_timeout(node, "stream_timeout", route->alias, &route->stream_timeout_key);
     }
     if (ok && route->reference == NULL)
         ok = loader_fail(loader, path, "the model is missing; write model: owner/name");
@@ -115,9 +118,8 @@ bool native_load(struct loader *loader, struct node *root)
     if (!environment_defaults(loader) || !loader_interpolate(loader, root, &document) ||
         !schema_set_section(loader, SCHEMA_ROOT, &objects, root, &document))
         return false;
-    const struct node *timeout = node_get(root, "timeout");
-    if (timeout != NULL && !node_is_null(timeout))
-        set_timeout_key(loader->defaults, xstrdup("timeout"));
+    note_timeout(root, "timeout", NULL, &loader->defaults->timeout_key);
+    note_timeout(root, "stream_timeout", NULL, &loader->defaults->stream_timeout_key);
     return load_models(loader, root, &document) && load_keys(loader, root, &document);
 }
 

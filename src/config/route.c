@@ -135,6 +135,7 @@ struct route *route_copy(const struct route *from)
     schema_copy_route(route, from);
     route->alias = xstrdup(from->alias);
     route->timeout_key = xstrdup(from->timeout_key);
+    route->stream_timeout_key = xstrdup(from->stream_timeout_key);
     return route;
 }
 
@@ -145,6 +146,7 @@ void route_free(struct route *route)
     schema_dispose_route(route);
     free(route->alias);
     free((char *)route->timeout_key);
+    free((char *)route->stream_timeout_key);
     free(route);
 }
 

@@ -188,7 +188,7 @@ static void copy_headers(struct route *to, const struct route *from)
         to->headers[i] = (struct header){xstrdup(from->headers[i].name), xstrdup(from->headers[i].value)};
 }
 
-/* Every field of a route but its alias, its timeout's key and its birth has a row among a model's keys. */
+/* Every field of a route but its alias, the keys of its timeouts and its birth has a row among a model's keys. */
 static void copy_field(const struct schema_row *row, struct route *to, const struct route *from)
 {
     void *target = (char *)to + row->offset;

@@ -17,6 +17,8 @@ void call_init(struct call *call)
 
 void call_dispose(struct call *call)
 {
+    if (call->state_free != NULL)
+        call->state_free(call->state);
     free(call->alias);
     json_decref(call->body);
     json_decref(call->params);
@@ -57,12 +59,16 @@ void call_ignore(struct call *call, const char *name)
     ensure(json_array_append_new(call->ignored, json_string(count < IGNORED_MAX ? visible : "...")) == 0);
 }
 
+/* A header has little room: where there is too much to name, the rest is dots. */
 bool call_ignored_text(const struct call *call, struct buf *out)
 {
+    enum { SHOWN_MAX_BYTES = 1000 };
     size_t index;
     json_t *item;
     json_array_foreach(call->ignored, index, item)
     {
+        if (out->length > SHOWN_MAX_BYTES)
+            return buf_append_text(out, ", ...");
         if (index > 0)
             buf_append_text(out, ", ");
         buf_append_text(out, json_string_value(item));

@@ -41,16 +41,29 @@ static bool decode_model(struct call *call, const struct call_request *request, 
     return true;
 }
 
-static bool decode_stream(const struct call *call, struct error *err)
+/* A yes or a no; absent or null is a no. */
+static bool read_flag(const json_t *value, const char *path, bool *flag, struct error *err)
 {
-    const json_t *stream = json_object_get(call->body, "stream");
-    if (stream == NULL || json_is_null(stream) || json_is_false(stream))
-        return true;
-    if (json_is_true(stream))
+    *flag = json_is_true(value);
+    return value == NULL || json_is_null(value) || json_is_boolean(value) ||
+           error_set(err, ERROR_INVALID_TYPE, path, "`%s` has to be true or false, but it is %s.", path,
+                     json_type_name(value));
+}
+
+static bool decode_stream(struct call *call, struct error *err)
+{
+    const json_t *options = json_object_get(call->body, "stream_options");
+    bool include_usage;
+    if (!read_flag(json_object_get(call->body, "stream"), "stream", &call->is_stream, err))
+        return false;
+    if (call->is_stream && call->endpoint->stream == NULL)
         return error_set(err, ERROR_UNSUPPORTED_VALUE, "stream",
-                         "This version answers whole, not piece by piece. Send `stream: false`, or leave it out.");
-    return error_set(err, ERROR_INVALID_TYPE, "stream", "`stream` has to be true or false, but it is %s.",
-                     json_type_name(stream));
+                         "This endpoint answers whole, not piece by piece. Send `stream: false`, or leave it out.");
+    if (!read_flag(json_object_get(options, "include_usage"), "stream_options.include_usage", &include_usage, err))
+        return false;
+    /* Some clients send the options always; a whole answer has its usage anyway. */
+    call->include_usage = call->is_stream && include_usage;
+    return true;
 }
 
 /* The rows come in order of preference, so the first value of a canonical name stays. */
@@ -81,6 +94,7 @@ bool chat_decode(struct call *call, const struct call_request *request, struct e
 {
     ensure(strlen(request->unique) >= UNIQUE_LENGTH);
     snprintf(call->id, sizeof call->id, "chatcmpl-%.*s", (int)UNIQUE_LENGTH, request->unique);
+    call->endpoint = request->endpoint;
     call->created_s = request->now_s;
     if (!decode_body(call, request, err) || !decode_model(call, request, err))
         return false;

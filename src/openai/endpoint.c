@@ -13,10 +13,11 @@ enum { QUOTE_BYTES = 65 };
 static const char model_mark[] = "{model}";
 
 static const struct endpoint rows[] = {
-    {"POST", "/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL, chat_finish, NULL},
-    {"POST", "/engines/{model}/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL, chat_finish, NULL},
+    {"POST", "/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL, chat_finish, &chat_stream},
+    {"POST", "/engines/{model}/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL, chat_finish,
+     &chat_stream},
     {"POST", "/openai/deployments/{model}/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL,
-     chat_finish, NULL},
+     chat_finish, &chat_stream},
     {"GET", "/models", "models.list", ENDPOINT_LOCAL, models_decode, models_list, NULL, NULL},
     {"GET", "/models/{model}", "models.get", ENDPOINT_LOCAL, models_decode, models_get, NULL, NULL},
 };

@@ -234,6 +234,7 @@ json_t *mapping_input(struct call *call, const struct route *route, struct error
         .placed = json_object(),
     };
     ensure(mapping.params != NULL && mapping.input != NULL && mapping.placed != NULL);
+    call->reasoning = route->reasoning;
     bool fine = merge_params(&mapping, err) && mapping_place_messages(&mapping, err) && place_params(&mapping, err);
     if (fine) {
         place_stops(&mapping);

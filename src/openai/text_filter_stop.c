@@ -2,15 +2,13 @@
  * given away before it is certain that it is none. */
 #include "text_filter_int.h"
 
-/* How many bytes at the end of the text may be the beginning of a stop string. */
+/* How many bytes at the end of the text may be the beginning of a stop string. One that was found already may be among
+ * them: it begins at `stop_at` or later, so that it neither hides an earlier beginning nor delays the end. */
 static size_t longest_match(const struct text_filter *filter)
 {
     size_t longest = 0;
-    for (size_t i = 0; i < filter->stop_count; i++) {
-        const struct text_match *stop = &filter->stops[i];
-        if (stop->matched < stop->length && stop->matched > longest)
-            longest = stop->matched;
-    }
+    for (size_t i = 0; i < filter->stop_count; i++)
+        longest = filter->stops[i].matched > longest ? filter->stops[i].matched : longest;
     return longest;
 }
 

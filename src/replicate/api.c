@@ -105,6 +105,10 @@ static bool parse_object(const json_t *root, const char *token, struct api_predi
         prediction->version[0] = '\0';
     prediction->output = json_incref(present_member(root, "output"));
     parse_usage(root, &prediction->usage);
+    const char *stream_url = json_text(json_object_get(root, "urls"), "stream");
+    /* A URL that is cut is another URL. */
+    if (stream_url != NULL && strlen(stream_url) < sizeof prediction->stream_url)
+        memcpy(prediction->stream_url, stream_url, strlen(stream_url) + 1);
     api_quote_value(prediction->error_text, API_QUOTE_BYTES + 1, present_member(root, "error"), token);
     return true;
 }

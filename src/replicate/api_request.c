@@ -1,7 +1,7 @@
 /* What we send to Replicate: URLs, bodies, and the values of headers.
  *
- * URLs are built from the configured base and an id alone, never taken from an answer: the token goes to no host
- * that an answer names. */
+ * URLs are built from the configured base and an id alone, never taken from an answer (a stream's is, see
+ * api_stream.c): the token goes to no host that an answer names. */
 #include "replicate/api.h"
 
 #include <inttypes.h>

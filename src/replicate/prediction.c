@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "prediction_int.h"
 
+enum { SETTLING_FIRST_MS = 100 };
+
 static const char *const state_words[] = {
 #define X(name, word) [PREDICTION_##name] = word,
     PREDICTION_STATES(X)
@@ -40,6 +42,7 @@ static void clear_waits(struct prediction *prediction)
 {
     struct loop *loop = prediction->engine->options.loop;
     transfer_cancel(&prediction->transfer);
+    prediction_stream_close(prediction);
     loop_timer_clear(loop, &prediction->step);
     loop_timer_clear(loop, &prediction->deadline);
     loop_timer_clear(loop, &prediction->grace);
@@ -48,6 +51,7 @@ static void clear_waits(struct prediction *prediction)
 static void prediction_free(struct prediction *prediction)
 {
     clear_waits(prediction);
+    prediction_stream_dispose(prediction);
     list_remove(&prediction->link);
     job_free(prediction->job);
     free(prediction->memory_key);
@@ -88,7 +92,8 @@ void engine_sweep(struct engine *engine)
         prediction_free(list_entry(link, struct prediction, link));
 }
 
-/* A create under way has no id yet that could be cancelled; the wish is acted upon when it comes. */
+/* A create under way has no id yet that could be cancelled; the wish is acted upon when it comes. Nothing that is
+ * abandoned is in STREAMING: without an observer there is nothing to stream. */
 static void end_grace(struct prediction *prediction)
 {
     if (prediction->state == PREDICTION_CREATING)
@@ -147,17 +152,22 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
 }
 
 /* The duration counts from the create, as a held create would: that is what it decides about next time. */
-void prediction_succeed(struct prediction *prediction, struct api_prediction *answer)
+static void succeed(struct prediction *prediction, struct api_prediction *answer)
 {
     struct engine *engine = prediction->engine;
+    metrics_add(engine->options.metrics, METRIC_predictions_succeeded_total, 1);
+    model_memory_learn_duration(engine->options.models, prediction->memory_key, clock_now_ms() - prediction->sent_ms);
+    prediction_end(prediction);
+    struct error error = {0};
+    if (prediction->job->wants_pieces && !prediction_pieces_finish(prediction, answer->output, &error)) {
+        prediction_report(prediction, &error);
+        return;
+    }
     struct outcome *outcome = outcome_new();
     outcome->succeeded = true;
     outcome->output = answer->output;
     answer->output = NULL;
     outcome->usage = answer->usage;
-    metrics_add(engine->options.metrics, METRIC_predictions_succeeded_total, 1);
-    model_memory_learn_duration(engine->options.models, prediction->memory_key, clock_now_ms() - prediction->sent_ms);
-    prediction_end(prediction);
     deliver(prediction, outcome);
 }
 
@@ -184,13 +194,43 @@ bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms)
 static void conclude(struct prediction *prediction, struct api_prediction *answer)
 {
     if (answer->status == API_STATUS_SUCCEEDED) {
-        prediction_succeed(prediction, answer);
+        succeed(prediction, answer);
         return;
     }
+    /* Some models tell the reason in their stream alone. */
+    if (answer->error_text[0] == '\0' && prediction->stream.error_text != NULL)
+        snprintf(answer->error_text, sizeof answer->error_text, "%s", prediction->stream.error_text);
     struct error error = {0};
     api_failure_error(answer, &error);
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_failed_total, 1);
     prediction_fail(prediction, &error);
+}
+
+/* Output that is there already proves nothing about the end: a run that fails later shows some too. */
+static int64_t poll_delay_ms(struct prediction *prediction)
+{
+    int64_t longest_ms = prediction->job->poll_interval_ms;
+    if (!prediction->stream.is_done)
+        return pacing_poll_delay_ms(prediction->status_polls, prediction->status == API_STATUS_PROCESSING, longest_ms);
+    /* The stream said that it is over; the status follows within moments. */
+    int64_t delay_ms = SETTLING_FIRST_MS << (prediction->settling_polls < 8 ? prediction->settling_polls : 8);
+    prediction->settling_polls++;
+    return delay_ms < longest_ms ? delay_ms : longest_ms;
+}
+
+/* Not yet at its end: how it is followed from here. Of its text the stream gives all, so what a create's answer shows
+ * of it already is not given where a stream begins. */
+static void follow(struct prediction *prediction, const struct api_prediction *answer)
+{
+    if (prediction->state == PREDICTION_STREAMING) {
+        prediction_stream_compare(prediction, answer);
+    } else if (prediction_stream_is_offered(prediction, answer)) {
+        prediction_stream_start(prediction, answer);
+    } else {
+        prediction_sleep(prediction, poll_delay_ms(prediction));
+        if (prediction->job->wants_pieces && !prediction->is_paused)
+            prediction_pieces_give_rest(prediction, answer->output);
+    }
 }
 
 void prediction_take_answer(struct prediction *prediction, struct api_prediction *answer)
@@ -207,10 +247,7 @@ void prediction_take_answer(struct prediction *prediction, struct api_prediction
     } else if (prediction->wish == WISH_KEEP) {
         prediction_end(prediction);
     } else {
-        /* Output that is there already proves nothing: a run that fails later shows some too. */
-        bool is_running = answer->status == API_STATUS_PROCESSING;
-        prediction_sleep(prediction,
-                         pacing_poll_delay_ms(prediction->status_polls, is_running, prediction->job->poll_interval_ms));
+        follow(prediction, answer);
     }
 }
 
@@ -222,7 +259,12 @@ static void on_step_due(void *arg)
         prediction_try_again(prediction);
         break;
     case PREDICTION_SLEEPING:
-        prediction_poll(prediction);
+        /* While the observer can take nothing, there is nothing to ask for; resuming goes on from here. */
+        if (!prediction->is_paused)
+            prediction_poll(prediction);
+        break;
+    case PREDICTION_STREAMING:
+        prediction_stream_poll(prediction);
         break;
     case PREDICTION_CANCELING:
         prediction_try_cancel(prediction);
@@ -245,7 +287,7 @@ static void timeout_error(const struct prediction *prediction, struct error *err
     if (prediction->id[0] != '\0')
         snprintf(what, sizeof what, "prediction %s was still %s. It has been cancelled.", prediction->id,
                  prediction->status == API_STATUS_UNKNOWN ? "not finished" : api_status_word(prediction->status));
-    else if (prediction->state == PREDICTION_CREATING)
+    else if (prediction->state == PREDICTION_CREATING && !prediction_is_unsent(prediction))
         snprintf(what, sizeof what,
                  "Replicate had not yet confirmed the prediction. It is cancelled if it comes to be.");
     else
@@ -254,12 +296,20 @@ static void timeout_error(const struct prediction *prediction, struct error *err
               job->timeout_hint == NULL ? "" : " ", job->timeout_hint == NULL ? "" : job->timeout_hint);
 }
 
+bool prediction_is_unsent(const struct prediction *prediction)
+{
+    return prediction->state == PREDICTION_CREATING && prediction->transfer != NULL &&
+           transfer_is_queued(prediction->transfer);
+}
+
 /* Nobody waits any longer; whatever exists, or comes to exist, is cancelled. */
 static void pass_deadline(struct prediction *prediction)
 {
     switch (prediction->state) {
     case PREDICTION_CREATING:
-        if (prediction->wish != WISH_KEEP)
+        if (prediction_is_unsent(prediction))
+            prediction_end(prediction);
+        else if (prediction->wish != WISH_KEEP)
             prediction->wish = WISH_CANCEL;
         break;
     case PREDICTION_BACKOFF:
@@ -318,6 +368,8 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     loop_timer_init(&prediction->step, on_step_due, prediction);
     loop_timer_init(&prediction->deadline, on_deadline_due, prediction);
     loop_timer_init(&prediction->grace, on_grace_due, prediction);
+    pieces_init(&prediction->pieces);
+    prediction_stream_init(prediction);
     loop_timer_set(engine->options.loop, &prediction->deadline, prediction->job->deadline_ms);
     if (prediction->job->target.kind == TARGET_MODEL)
         model_memory_version(engine->options.models, prediction->job->target.name, prediction->started_ms,
@@ -326,12 +378,18 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     return prediction;
 }
 
+/* With a grace it is only polled from here on: nobody is there to take what a stream would give. */
 static void abandon_existing(struct prediction *prediction, int64_t grace_ms)
 {
-    if (grace_ms == 0)
+    if (grace_ms == 0) {
         prediction_start_cancel(prediction);
-    else if (grace_ms == PREDICTION_KEEP)
+    } else if (grace_ms == PREDICTION_KEEP) {
         prediction_end(prediction);
+    } else {
+        if (prediction->state == PREDICTION_STREAMING)
+            prediction_stream_leave(prediction, 0);
+        prediction_resume(prediction);
+    }
 }
 
 /* The observer is forgotten first: nothing that follows may call it. */
@@ -344,12 +402,20 @@ void prediction_abandon(struct prediction **handle, int64_t grace_ms)
     prediction->observer = NULL;
     prediction->wish = grace_ms == 0 ? WISH_CANCEL : grace_ms == PREDICTION_KEEP ? WISH_KEEP : WISH_GRACE;
     switch (prediction->state) {
+    case PREDICTION_DONE:
+        /* From within its last piece. */
+        return;
     case PREDICTION_BACKOFF:
     case PREDICTION_RESOLVING:
         /* Nothing exists upstream. */
         prediction_end(prediction);
         return;
     case PREDICTION_CREATING:
+        prediction->is_paused = false;
+        if (prediction_is_unsent(prediction)) {
+            prediction_end(prediction);
+            return;
+        }
         break;
     default:
         abandon_existing(prediction, grace_ms);
@@ -357,6 +423,34 @@ void prediction_abandon(struct prediction **handle, int64_t grace_ms)
     }
     if (prediction->wish == WISH_GRACE)
         loop_timer_set(prediction->engine->options.loop, &prediction->grace, clock_now_ms() + grace_ms);
+}
+
+void prediction_pause(struct prediction *prediction)
+{
+    /* A result that comes in one piece at its end holds up nobody. */
+    if (!prediction->job->wants_pieces || prediction->is_paused || prediction->state == PREDICTION_DONE)
+        return;
+    prediction->is_paused = true;
+    if (prediction->state == PREDICTION_STREAMING)
+        prediction_stream_pause(prediction);
+}
+
+/* A timer that was due meanwhile was not set again; what is under way goes on by itself. */
+void prediction_resume(struct prediction *prediction)
+{
+    if (!prediction->is_paused)
+        return;
+    prediction->is_paused = false;
+    if (prediction->state == PREDICTION_STREAMING)
+        prediction_stream_resume(prediction);
+    else if (prediction->state == PREDICTION_SLEEPING && prediction->step.place == 0)
+        prediction_poll_after(prediction, 0);
+}
+
+const char *prediction_status_word(const struct prediction *prediction)
+{
+    bool is_known = prediction->status == API_STATUS_PROCESSING || api_status_is_terminal(prediction->status);
+    return api_status_word(is_known ? API_STATUS_PROCESSING : API_STATUS_STARTING);
 }
 
 enum prediction_state prediction_state(const struct prediction *prediction)

@@ -1,5 +1,6 @@
 /* What the files of the module `prediction` share: prediction.c (engine, start, end, abandon), prediction_create.c
- * (until the id is known) and prediction_poll.c (from then on, and the cancel). */
+ * (until the id is known), prediction_poll.c (from then on, and the cancel), prediction_stream.c (its event stream) and
+ * prediction_pieces.c (what its output's text becomes for the observer). */
 #ifndef PREDICTION_INT_H
 #define PREDICTION_INT_H
 
@@ -8,7 +9,9 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/sse.h"
 #include "replicate/api.h"
+#include "replicate/pieces.h"
 #include "replicate/prediction.h"
 
 enum {
@@ -23,6 +26,26 @@ enum prediction_wish {
     WISH_GRACE,  /* nobody waits, but it may end by itself until the grace is over */
     WISH_CANCEL, /* nobody waits: cancel it as soon as its id is known */
     WISH_KEEP,   /* nobody waits: let it run */
+};
+
+/* The event stream of a prediction. */
+struct prediction_stream {
+    char *url;                 /* NULL until one was begun with */
+    struct transfer *transfer; /* NULL while it is not connected */
+    struct sse_parser parser;
+    struct loop_timer reconnect;
+    struct loop_timer catch_up; /* until then it may lag behind what a poll showed */
+    size_t owed_bytes;          /* what a poll showed */
+    bool is_over;               /* never to be connected again */
+    bool is_done;               /* the prediction is about to be terminal */
+    bool was_silent_close;      /* this connection announced that it is closed for silence */
+    bool is_unnumbered;         /* some event had no id that grows: the stream cannot be gone on with */
+    bool has_last_id;
+    bool is_resumed; /* this connection goes on after last_id: what it repeats is known */
+    struct api_event_id last_id;
+    int reconnects; /* in a row, without a piece */
+    int64_t connected_ms, heard_ms;
+    char *error_text; /* of its `error` event; NULL = none */
 };
 
 struct prediction {
@@ -42,7 +65,7 @@ struct prediction {
     bool is_resolving; /* a BACKOFF leads back to RESOLVING */
     bool is_too_large; /* a BACKOFF leads to an error: this cannot be sent at all */
 
-    struct transfer *transfer;  /* at most one at a time */
+    struct transfer *transfer;  /* at most one at a time, besides the stream's */
     struct loop_timer step;     /* the next try, poll or cancel */
     struct loop_timer deadline; /* the job's; in CANCELING the bound of the cancel */
     struct loop_timer grace;
@@ -57,8 +80,13 @@ struct prediction {
     int polls;                                      /* in all */
     int status_polls;                               /* since the status last changed */
     int failed_polls, refused_polls, missing_polls; /* in a row */
+    int settling_polls;                             /* since the stream said that it is done */
     int cancels;
     int64_t cancel_until_ms;
+
+    bool is_paused;
+    struct pieces pieces;
+    struct prediction_stream stream;
 };
 
 /* --- prediction.c --- */
@@ -66,7 +94,6 @@ struct prediction {
 void prediction_set_state(struct prediction *prediction, enum prediction_state state);
 
 /* Ends it here, and tells the observer (if there is one still) what came of it. */
-void prediction_succeed(struct prediction *prediction, struct api_prediction *answer);
 void prediction_fail(struct prediction *prediction, const struct error *error);
 
 /* Tells the observer, while the prediction goes on to be cancelled. */
@@ -74,6 +101,9 @@ void prediction_report(struct prediction *prediction, const struct error *error)
 
 /* Ends it where nobody is to be told. */
 void prediction_end(struct prediction *prediction);
+
+/* Is its create still in the queue of transfers, so that nothing exists upstream? */
+bool prediction_is_unsent(const struct prediction *prediction);
 
 /* Does a wait from now end before the job's deadline? */
 bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms);
@@ -89,9 +119,41 @@ void prediction_try_again(struct prediction *prediction); /* after a BACKOFF */
 /* --- prediction_poll.c --- */
 
 void prediction_sleep(struct prediction *prediction, int64_t delay_ms);
+void prediction_poll_after(struct prediction *prediction, int64_t delay_ms);       /* the same, in the state it is in */
+void prediction_give_up(struct prediction *prediction, const struct error *error); /* reports, and cancels it */
 void prediction_poll(struct prediction *prediction);
 void prediction_start_cancel(struct prediction *prediction);
 void prediction_try_cancel(struct prediction *prediction);
+
+/* --- prediction_stream.c --- */
+
+void prediction_stream_init(struct prediction *prediction);
+void prediction_stream_dispose(struct prediction *prediction);
+
+/* Is there a stream to begin with, according to this answer? */
+bool prediction_stream_is_offered(const struct prediction *prediction, const struct api_prediction *answer);
+void prediction_stream_start(struct prediction *prediction, const struct api_prediction *answer);
+
+/* A status poll is due, or has told something that is not the end. */
+void prediction_stream_poll(struct prediction *prediction);
+void prediction_stream_compare(struct prediction *prediction, const struct api_prediction *answer);
+
+/* Closes it for good; the state stays what it is. */
+void prediction_stream_close(struct prediction *prediction);
+/* Closes it for good, and goes on polling. */
+void prediction_stream_leave(struct prediction *prediction, int64_t delay_ms);
+
+void prediction_stream_pause(struct prediction *prediction);
+void prediction_stream_resume(struct prediction *prediction);
+
+/* --- prediction_pieces.c --- */
+
+/* Gives a piece as it is. The observer may leave meanwhile, and a text that gets too long ends the prediction. */
+void prediction_pieces_give(struct prediction *prediction, const char *bytes, size_t length);
+/* Gives what a poll shows beyond what was given; nothing where the two do not match. */
+void prediction_pieces_give_rest(struct prediction *prediction, const json_t *output);
+/* The same for the output of a prediction that has succeeded, which must match. */
+bool prediction_pieces_finish(struct prediction *prediction, const json_t *output, struct error *err);
 
 struct engine {
     struct engine_options options;

@@ -19,8 +19,13 @@ enum {
 
 void prediction_sleep(struct prediction *prediction, int64_t delay_ms)
 {
-    prediction->has_place = false;
     prediction_set_state(prediction, PREDICTION_SLEEPING);
+    prediction_poll_after(prediction, delay_ms);
+}
+
+void prediction_poll_after(struct prediction *prediction, int64_t delay_ms)
+{
+    prediction->has_place = false;
     loop_timer_set(prediction->engine->options.loop, &prediction->step, clock_now_ms() + delay_ms);
 }
 
@@ -42,7 +47,7 @@ static struct transfer *call(struct prediction *prediction, const char *method, 
 }
 
 /* Tells the observer, and cancels what may still be running. */
-static void give_up(struct prediction *prediction, const struct error *error)
+void prediction_give_up(struct prediction *prediction, const struct error *error)
 {
     prediction_start_cancel(prediction);
     prediction_report(prediction, error);
@@ -66,7 +71,7 @@ static bool is_hopeless(struct prediction *prediction, const struct transfer_ans
                   "Replicate no longer knows the prediction %s (HTTP 404), so its result is lost.", prediction->id);
     else
         return false;
-    give_up(prediction, &error);
+    prediction_give_up(prediction, &error);
     return true;
 }
 
@@ -85,7 +90,10 @@ static void poll_failed(struct prediction *prediction, const struct transfer_ans
     log_write(LOG_LEVEL_DEBUG, "poll_failed", log_text("request_id", prediction->job->request_id),
               log_text("prediction_id", prediction->id), log_number("status", answer->status),
               log_number("wait_ms", wait_ms));
-    prediction_sleep(prediction, wait_ms);
+    if (prediction->state == PREDICTION_STREAMING)
+        prediction_poll_after(prediction, wait_ms);
+    else
+        prediction_sleep(prediction, wait_ms);
 }
 
 /* An object about another prediction is as good as none. */
@@ -143,7 +151,9 @@ void prediction_poll(struct prediction *prediction)
     prediction->polls++;
     prediction->status_polls++;
     metrics_add(prediction->engine->options.metrics, METRIC_polls_total, 1);
-    prediction_set_state(prediction, PREDICTION_POLLING);
+    /* A stream that is silent goes on beside its polls. */
+    if (prediction->state != PREDICTION_STREAMING)
+        prediction_set_state(prediction, PREDICTION_POLLING);
     prediction->transfer = call(prediction, "GET", buf_text(&url), PREDICTION_CALL_MS, on_poll_done);
     buf_dispose(&url);
 }
@@ -192,6 +202,7 @@ void prediction_start_cancel(struct prediction *prediction)
     struct loop *loop = prediction->engine->options.loop;
     ensure(prediction->id[0] != '\0');
     transfer_cancel(&prediction->transfer);
+    prediction_stream_close(prediction);
     loop_timer_clear(loop, &prediction->step);
     loop_timer_clear(loop, &prediction->grace);
     prediction->cancel_until_ms = clock_now_ms() + CANCEL_BOUND_MS;

@@ -1,4 +1,5 @@
-/* The few header lines of an answer that matter to pacing: Retry-After and Replicate's ratelimit-* headers. */
+/* The few header lines of an answer that matter: those to pacing (Retry-After and Replicate's ratelimit-* headers), and
+ * whether the body is the stream that was asked for. */
 #include "transfer_int.h"
 
 #include <ctype.h>
@@ -13,9 +14,14 @@ enum { MAX_HEADER_BYTES = 256 * 1024, MAX_VALUE_BYTES = 128 };
 /* Longer waits than some 30 years are not distinguished, so that sums with a clock cannot overflow. */
 static const int64_t MAX_SECONDS = 1000000000;
 
-void transfer_headers_init(struct transfer_headers *headers)
+void transfer_headers_init(struct transfer_headers *headers, const char *accept)
 {
-    *headers = (struct transfer_headers){.retry_after_ms = -1, .ratelimit_remaining = -1, .ratelimit_reset_ms = -1};
+    *headers = (struct transfer_headers){
+        .accept = accept,
+        .retry_after_ms = -1,
+        .ratelimit_remaining = -1,
+        .ratelimit_reset_ms = -1,
+    };
 }
 
 /* Reads `12`, `0.25` or `3.` as milliseconds, rounded up, since waiting too briefly is worse than a moment longer. */
@@ -74,15 +80,24 @@ static int64_t parse_retry_after(const char *text)
     return wait_ms >= 0 ? wait_ms : parse_date_wait(text);
 }
 
-/* Copies the value of a line `name: value` when it has that name; false when it has another or does not fit. */
-static bool value_of(const char *line, size_t length, const char *name, char value[MAX_VALUE_BYTES])
+/* Where the value of a line `name: value` begins; 0 when it has another name. */
+static size_t value_start(const char *line, size_t length, const char *name)
 {
     size_t start = strlen(name);
     if (length <= start || strncasecmp(line, name, start) != 0 || line[start] != ':')
-        return false;
+        return 0;
     start++;
     while (start < length && isspace((unsigned char)line[start]))
         start++;
+    return start;
+}
+
+/* Copies the value of a line `name: value` when it has that name; false when it has another or does not fit. */
+static bool value_of(const char *line, size_t length, const char *name, char value[MAX_VALUE_BYTES])
+{
+    size_t start = value_start(line, length, name);
+    if (start == 0)
+        return false;
     while (length > start && isspace((unsigned char)line[length - 1]))
         length--;
     if (length - start >= MAX_VALUE_BYTES)
@@ -96,16 +111,26 @@ static bool value_of(const char *line, size_t length, const char *name, char val
 static void begin_answer(struct transfer_headers *headers, const char *line, size_t length)
 {
     size_t bytes = headers->bytes;
-    transfer_headers_init(headers);
+    transfer_headers_init(headers, headers->accept);
     headers->bytes = bytes;
     /* "HTTP/1.1 103 …": the first digit of the status decides. */
     const char *space = memchr(line, ' ', length);
-    headers->interim = space && space + 1 < line + length && space[1] == '1';
+    char digit = space && space + 1 < line + length ? space[1] : '\0';
+    headers->interim = digit == '1';
+    headers->success = digit == '2';
+}
+
+/* Only the beginning counts: parameters such as a charset may follow. */
+static bool begins_with(const char *line, size_t length, size_t start, const char *prefix)
+{
+    size_t prefix_length = strlen(prefix);
+    return length - start >= prefix_length && strncasecmp(line + start, prefix, prefix_length) == 0;
 }
 
 bool transfer_headers_line(struct transfer_headers *headers, const char *line, size_t length)
 {
     char value[MAX_VALUE_BYTES];
+    size_t start;
     /* Curl itself bounds a single line, but not every version bounds their sum. */
     headers->bytes += length;
     if (headers->bytes > MAX_HEADER_BYTES)
@@ -120,5 +145,7 @@ bool transfer_headers_line(struct transfer_headers *headers, const char *line, s
         headers->ratelimit_remaining = parse_count(value);
     else if (value_of(line, length, "ratelimit-reset", value))
         headers->ratelimit_reset_ms = parse_seconds(value);
+    else if (headers->accept && (start = value_start(line, length, "content-type")) > 0)
+        headers->accepted = begins_with(line, length, start, headers->accept);
     return true;
 }

@@ -33,6 +33,11 @@ static void add_lines(struct transfer_wire *wire, const struct transfer_request 
         has_type = has_type || strcasecmp(header->name, "Content-Type") == 0;
         add_header(wire, header->name, header->value);
     }
+    if (request->accept)
+        add_header(wire, "Accept", request->accept);
+    /* A stream goes on forever from where it is; a copy of it would be of the past. */
+    if (request->accept && request->on_data)
+        add_header(wire, "Cache-Control", "no-store");
     /* A name and a colon alone: curl leaves out a header that it would add of itself. */
     if (!has_type)
         add_line(wire, xstrdup(request->body_length > 0 ? "Content-Type: application/json" : "Content-Type:"));
@@ -42,16 +47,18 @@ static void add_lines(struct transfer_wire *wire, const struct transfer_request 
 
 void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request)
 {
-    enum { OWN_LINES = 3 }; /* Authorization, Content-Type, Expect */
+    enum { OWN_LINES = 5 }; /* Authorization, Accept, Cache-Control, Content-Type, Expect */
     bool is_post = strcmp(request->method, "POST") == 0;
     ensure(is_post || (strcmp(request->method, "GET") == 0 && request->body_length == 0));
     *wire = (struct transfer_wire){
         .url = xstrdup(request->url),
         .token = xstrdup(request->token),
+        .accept = xstrdup(request->accept),
         .lines = xcalloc(request->header_count + OWN_LINES, sizeof(char *)),
         .is_post = is_post,
         .never_repeat = request->never_repeat,
-        .timeout_ms = request->timeout_ms,
+        /* Whoever reckons a time that is already over does not mean "no limit". */
+        .timeout_ms = request->timeout_ms < 0 ? 1 : request->timeout_ms,
     };
     if (request->body_length > 0) {
         wire->body = xmalloc(request->body_length);
@@ -59,6 +66,16 @@ void transfer_wire_init(struct transfer_wire *wire, const struct transfer_reques
         wire->body_length = request->body_length;
     }
     add_lines(wire, request);
+}
+
+size_t transfer_wire_give_body(struct transfer_wire *wire, char *room, size_t size)
+{
+    size_t left = wire->body_length - wire->body_given;
+    size_t length = left < size ? left : size;
+    if (length > 0)
+        memcpy(room, wire->body + wire->body_given, length);
+    wire->body_given += length;
+    return length;
 }
 
 void transfer_wire_dispose(struct transfer_wire *wire)
@@ -69,5 +86,6 @@ void transfer_wire_dispose(struct transfer_wire *wire)
     free(wire->url);
     free(wire->token);
     free(wire->body);
+    free(wire->accept);
     *wire = (struct transfer_wire){0};
 }

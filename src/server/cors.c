@@ -17,7 +17,6 @@ bool cors_allows(const struct config *config, const char *origin)
 void cors_headers(struct reply *reply, const char *origin)
 {
     reply_header(reply, "Access-Control-Allow-Origin", origin);
-    reply_header(reply, "Vary", "Origin");
     reply_header(reply, "Access-Control-Expose-Headers",
                  "x-request-id, retry-after, retry-after-ms, x-should-retry, x-replicate-prediction-id, "
                  "x-replibridge-ignored, x-replibridge-usage");

@@ -40,6 +40,9 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
     list_remove(&exchange->link);
     exchange->state = state;
     list_append(&exchange->worker->exchanges.in[state], &exchange->link);
+    /* Before the answer goes out: a client that has read it must find its place free. */
+    if (state == EXCHANGE_REPLYING)
+        admission_leave(exchange->worker->shared->admission, &exchange->ticket);
     log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
               log_text("state", STATE_WORDS[state]));
 }
@@ -81,8 +84,7 @@ static void add_ignored(struct exchange *exchange)
     buf_dispose(&names);
 }
 
-/* What stands on every answer, whatever it is. */
-static void add_common_headers(struct exchange *exchange, const char *content_type)
+void exchange_add_headers(struct exchange *exchange, const char *content_type)
 {
     struct reply *reply = &exchange->request->reply;
     const char *origin = http_header(exchange->request, "Origin");
@@ -94,13 +96,15 @@ static void add_common_headers(struct exchange *exchange, const char *content_ty
     add_ignored(exchange);
     if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
+    if (exchange->config->cors_origin_count > 0)
+        reply_header(reply, "Vary", "Origin"); /* on every answer, or a cache would give the wrong one */
     if (cors_allows(exchange->config, origin))
         cors_headers(reply, origin);
 }
 
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body)
 {
-    add_common_headers(exchange, content_type);
+    exchange_add_headers(exchange, content_type);
     exchange_set_state(exchange, EXCHANGE_REPLYING);
     reply_send(&exchange->request->reply, status, body);
 }
@@ -124,6 +128,10 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
         return;
     exchange_abandon(exchange, 0);
     exchange->error = *error;
+    if (exchange->state == EXCHANGE_STREAMING) {
+        exchange_stream_fail(exchange, error);
+        return;
+    }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
     error_body_append(&body, error);
@@ -133,8 +141,9 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
 
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
 {
-    for (struct list_link *link; (link = list_first(&lists->in[EXCHANGE_RUNNING])) != NULL;)
-        exchange_fail(list_entry(link, struct exchange, link), error);
+    for (int state = EXCHANGE_RUNNING; state <= EXCHANGE_STREAMING; state++)
+        for (struct list_link *link; (link = list_first(&lists->in[state])) != NULL;)
+            exchange_fail(list_entry(link, struct exchange, link), error);
 }
 
 /* ---- the head of a request ---- */
@@ -220,7 +229,7 @@ static void answer_local(struct exchange *exchange)
     struct buf body;
     buf_init(&body, ANSWER_MAX_BYTES);
     struct call_request call_request = {.endpoint = exchange->endpoint,
-                                        .path_model = exchange->model_id,
+                                        .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
                                         .body = "",
                                         .unique = exchange->unique,
                                         .now_s = clock_wall_s()};
@@ -236,8 +245,13 @@ static void on_read_timeout(void *arg)
 {
     struct exchange *exchange = arg;
     struct reply *reply = &exchange->request->reply;
-    if (reply->is_ready) {
+    if (reply->is_sent) {
         reply_cut(reply);
+        return;
+    }
+    /* An answer that was only waiting for the end of the body goes out now. */
+    if (reply->is_ready) {
+        reply_send_raw(reply, reply->status, &reply->body);
         return;
     }
     struct buf body;
@@ -247,7 +261,7 @@ static void on_read_timeout(void *arg)
               (long long)exchange->config->read_timeout_ms / 1000);
     error_body_append(&body, &exchange->error);
     add_error_headers(exchange, &exchange->error);
-    add_common_headers(exchange, "application/json");
+    exchange_add_headers(exchange, "application/json");
     reply_send_raw(reply, error_row(ERROR_REQUEST_TIMEOUT)->http_status, &body);
     buf_dispose(&body);
     /* The rest of the body may be in the socket already: it must not start anything any more. */
@@ -266,6 +280,7 @@ static struct exchange *new_exchange(struct worker *worker, struct http_request 
     buf_init(&exchange->prediction_ids, CALL_MAX_CHOICES * 80);
     buf_init(&request->body, (size_t)exchange->config->max_body_bytes);
     loop_timer_init(&exchange->read_timer, on_read_timeout, exchange);
+    exchange_stream_init(exchange);
     make_unique(exchange->unique);
     take_request_id(exchange);
     exchange_set_state(exchange, EXCHANGE_READING);
@@ -323,7 +338,7 @@ void exchange_body_done(struct exchange *exchange)
 
 void exchange_client_gone(struct exchange *exchange)
 {
-    if (exchange->state != EXCHANGE_RUNNING)
+    if (!exchange_is_running(exchange))
         return;
     const struct http_request *request = exchange->request;
     bool may_retry =
@@ -365,8 +380,10 @@ static void log_request(const struct exchange *exchange, bool sent)
 
 void exchange_closed(struct exchange *exchange, bool sent)
 {
-    if (exchange->state == EXCHANGE_RUNNING)
+    if (exchange_is_running(exchange)) {
+        exchange->client_is_gone = true;
         exchange_abandon(exchange, 0);
+    }
     if (!sent && exchange->request->reply.status == 0)
         exchange->client_is_gone = true;
     struct metrics *metrics = exchange->worker->metrics;
@@ -375,6 +392,7 @@ void exchange_closed(struct exchange *exchange, bool sent)
     metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
     log_request(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
+    loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
     admission_leave(exchange->worker->shared->admission, &exchange->ticket);
     exchange->request = NULL;
     exchange_set_state(exchange, EXCHANGE_CLOSED);

@@ -71,9 +71,12 @@ static struct job *make_job(const struct exchange *exchange, json_t *input, stru
         return NULL;
     }
     job->input = json_incref(input);
-    job->timeout_ms = route->timeout_ms;
-    job->deadline_ms = exchange->timeline.received_ms + route->timeout_ms;
-    job->timeout_hint = xasprintf("To wait longer, raise %s.", route->timeout_key);
+    bool is_stream = exchange->call.is_stream;
+    job->wants_pieces = is_stream;
+    job->timeout_ms = is_stream ? route->stream_timeout_ms : route->timeout_ms;
+    job->deadline_ms = exchange->timeline.received_ms + job->timeout_ms;
+    job->timeout_hint =
+        xasprintf("To wait longer, raise %s.", is_stream ? route->stream_timeout_key : route->timeout_key);
     job->prefer_wait_ms = route->prefer_wait_ms;
     job->poll_interval_ms = route->poll_interval_ms;
     job->create_retries = route->create_retries;
@@ -83,8 +86,7 @@ static struct job *make_job(const struct exchange *exchange, json_t *input, stru
 
 /* ---- outcomes ---- */
 
-/* The ids of the predictions there were, in the order of their choices. */
-static void collect_ids(struct exchange *exchange)
+void exchange_collect_ids(struct exchange *exchange)
 {
     buf_clear(&exchange->prediction_ids);
     for (size_t i = 0; i < exchange->choices; i++) {
@@ -116,19 +118,27 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->outcomes[index] = outcome;
     exchange->pending--;
     exchange->polls += outcome->polls;
-    snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
+    if (outcome->version[0] != '\0')
+        snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
     exchange->timeline.finished_ms = clock_now_ms();
     if (!outcome->succeeded) {
         struct error error = outcome->error;
         mapping_name_param(&exchange->call, exchange->route, &error);
         exchange_fail(exchange, &error);
+    } else if (exchange->call.is_stream) {
+        exchange_stream_choice_end(exchange, index);
     } else if (exchange->pending == 0) {
-        collect_ids(exchange);
+        exchange_collect_ids(exchange);
         complete(exchange);
     }
 }
 
-static const struct prediction_observer OBSERVER = {.finished = on_finished};
+static void on_piece(void *arg, size_t index, const char *bytes, size_t length)
+{
+    exchange_stream_piece(arg, index, bytes, length);
+}
+
+static const struct prediction_observer OBSERVER = {.piece = on_piece, .finished = on_finished};
 
 /* ---- start and end ---- */
 
@@ -151,6 +161,8 @@ static bool start_predictions(struct exchange *exchange, json_t *input, struct e
     exchange_set_state(exchange, EXCHANGE_RUNNING);
     for (size_t i = 0; i < exchange->choices; i++)
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &jobs[i], &OBSERVER, exchange, i);
+    if (exchange->call.is_stream)
+        exchange_stream_start(exchange);
     return true;
 }
 
@@ -178,9 +190,10 @@ void exchange_start(struct exchange *exchange)
 
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
 {
-    if (exchange->state != EXCHANGE_RUNNING)
+    if (!exchange_is_running(exchange))
         return;
-    collect_ids(exchange);
+    loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
+    exchange_collect_ids(exchange);
     for (size_t i = 0; i < exchange->choices; i++)
         if (exchange->predictions[i] != NULL)
             prediction_abandon(&exchange->predictions[i], grace_ms);

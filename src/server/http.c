@@ -20,8 +20,9 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
-/* Enough for 7 KB of headers; every waiting request holds one of these. */
-enum { CONNECTION_MEMORY_BYTES = 8 * 1024 };
+/* Every connection holds one of these, for the head of its request and the head of its answer. A request's head may
+ * take half, or there might be no room for the head of an answer that was paid for. */
+enum { CONNECTION_MEMORY_BYTES = 16 * 1024, HEAD_MAX_BYTES = CONNECTION_MEMORY_BYTES / 2 };
 
 /* A client that does not take its answer for this long is given up by libmicrohttpd. */
 enum { SILENCE_LIMIT_S = 120 };
@@ -53,10 +54,9 @@ static void on_idle(void *arg)
     (void)shutdown(((struct http_connection *)arg)->fd, SHUT_RDWR);
 }
 
-static void watch_idleness(struct http_connection *connection)
+static void watch_idleness(struct http_connection *connection, int64_t limit_ms)
 {
-    const struct http_options *options = &connection->http->options;
-    loop_timer_set(options->loop, &connection->idle, clock_now_ms() + options->idle_timeout_ms);
+    loop_timer_set(connection->http->options.loop, &connection->idle, clock_now_ms() + limit_ms);
 }
 
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
@@ -69,7 +69,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
         loop_timer_init(&connection->idle, on_idle, connection);
-        watch_idleness(connection);
+        watch_idleness(connection, http->options.head_timeout_ms);
         *context = connection;
     } else if (connection != NULL) {
         loop_timer_clear(http->options.loop, &connection->idle);
@@ -91,6 +91,7 @@ const char *http_header(const struct http_request *request, const char *name)
 
 /* How the body is framed, as the headers say. */
 struct framing {
+    size_t head_bytes;
     int length_headers, encoding_headers;
     const char *length, *encoding, *expect;
 };
@@ -99,6 +100,7 @@ static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, con
 {
     (void)kind;
     struct framing *framing = arg;
+    framing->head_bytes += strlen(name) + (value == NULL ? 0 : strlen(value)) + 4; /* ": " and the line's end */
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
         framing->length = value;
@@ -125,11 +127,15 @@ static bool parse_length(const char *text, int64_t *length)
 /* Request smuggling begins where two readers disagree on a body's length: anything doubtful is refused. */
 static bool check_framing(struct http_request *request, struct error *err)
 {
-    struct framing framing = {0};
+    struct framing framing = {.head_bytes = strlen(request->path)};
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_framing_header, &framing);
     request->content_length = -1;
     request->has_body = framing.length != NULL || framing.encoding != NULL;
     request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;
+    if (framing.head_bytes > HEAD_MAX_BYTES)
+        return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
+                         "The request's headers have more than %d bytes. Send fewer or shorter headers.",
+                         HEAD_MAX_BYTES);
     if (framing.length_headers > 1)
         return error_set(err, ERROR_BAD_REQUEST, NULL,
                          "The request has more than one Content-Length header. Send one.");
@@ -158,20 +164,21 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
     buf_init(&request->body, 0);
     struct error err;
     bool is_framed = check_framing(request, &err);
-    if (!is_framed)
-        request->has_body = false; /* nobody knows where it would end: answer at once, and close */
+    request->is_misframed = !is_framed;
     request->exchange = exchange_open(http->options.worker, request, is_framed ? NULL : &err);
     return request;
 }
 
 /* May an answer that is ready go out before the body has come in? A small body is read first and forgotten, because
- * closing a socket with unread bytes in it can destroy the answer on its way to the client. */
+ * closing a socket with unread bytes in it can destroy the answer on its way to the client. Without a body
+ * libmicrohttpd calls again at once; answering in its first call would make it close a connection that could be kept.
+ */
 static bool answer_before_body(const struct http_request *request)
 {
     enum { WORTH_READING_BYTES = 1024 * 1024 };
-    if (!request->has_body || request->expects_continue)
+    if (request->is_misframed) /* nobody knows where the body would end */
         return true;
-    return request->content_length > WORTH_READING_BYTES;
+    return request->has_body && (request->expects_continue || request->content_length > WORTH_READING_BYTES);
 }
 
 static void on_gone(void *arg)
@@ -224,7 +231,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     free(request);
     struct http_connection *connection = connection_of(mhd);
     if (connection != NULL)
-        watch_idleness(connection);
+        watch_idleness(connection, connection->http->options.idle_timeout_ms);
 }
 
 /* Paths are decoded once, by whoever knows what they mean: model ids hold slashes. */

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 
 void reply_queue_init(struct reply_queue *queue, struct loop *loop)
@@ -23,6 +24,11 @@ static void on_hangup(void *arg, uint32_t events)
     reply->on_gone(reply->arg);
 }
 
+static void on_stall(void *arg)
+{
+    reply_cut(arg);
+}
+
 void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection)
 {
     *reply = (struct reply){.queue = queue, .connection = connection, .fd = -1};
@@ -31,11 +37,13 @@ void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Conne
         reply->fd = info->connect_fd;
     buf_init(&reply->body, 0);
     loop_watch_init(&reply->hangup, on_hangup, reply);
+    loop_timer_init(&reply->stall, on_stall, reply);
 }
 
 void reply_dispose(struct reply *reply)
 {
     loop_watch_clear(reply->queue->loop, &reply->hangup);
+    loop_timer_clear(reply->queue->loop, &reply->stall);
     list_remove(&reply->link);
     for (size_t i = 0; i < reply->header_count; i++)
         free(reply->headers[i].value);
@@ -53,12 +61,17 @@ void reply_header(struct reply *reply, const char *name, const char *value)
 }
 
 /* The connection has something to hear: at the end of the turn it is resumed. */
+static void resume_soon(struct reply *reply)
+{
+    if (reply->is_suspended && reply->link.list == NULL)
+        list_append(&reply->queue->ready, &reply->link);
+}
+
 static void mark_ready(struct reply *reply)
 {
     reply->is_ready = true;
     loop_watch_clear(reply->queue->loop, &reply->hangup);
-    if (reply->is_suspended)
-        list_append(&reply->queue->ready, &reply->link);
+    resume_soon(reply);
 }
 
 void reply_send(struct reply *reply, int status, struct buf *body)
@@ -73,7 +86,7 @@ void reply_send(struct reply *reply, int status, struct buf *body)
 
 void reply_drop(struct reply *reply)
 {
-    ensure(!reply->is_ready);
+    ensure(!reply->is_ready || reply->is_stream);
     reply->is_dropped = true;
     mark_ready(reply);
 }
@@ -100,26 +113,125 @@ bool reply_queue_flush(struct reply_queue *queue)
     return any;
 }
 
-static void add_headers(const struct reply *reply, struct MHD_Response *response)
+/* ---- streams ---- */
+
+void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained)
 {
-    for (size_t i = 0; i < reply->header_count; i++)
-        (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+    ensure(!reply->is_ready);
+    reply->is_stream = reply->is_ready = true;
+    reply->status = status;
+    reply->write_timeout_ms = write_timeout_ms;
+    reply->on_drained = on_drained;
+    buf_dispose(&reply->body);
+    buf_init(&reply->body, REPLY_MAX_BYTES);
+    resume_soon(reply); /* the watch for a hang-up stays: a stream may be silent for long */
+}
+
+static size_t pending_bytes(const struct reply *reply)
+{
+    return reply->body.length - reply->taken_bytes;
+}
+
+bool reply_write(struct reply *reply, const struct buf *bytes)
+{
+    ensure(reply->is_stream && !reply->is_ended);
+    if (bytes->length == 0)
+        return true;
+    if (pending_bytes(reply) == 0)
+        loop_timer_set(reply->queue->loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
+    if (!buf_append(&reply->body, bytes->data, bytes->length))
+        reply_cut(reply);
+    reply->body_bytes += bytes->length;
+    resume_soon(reply);
+    reply->was_full = reply->was_full || pending_bytes(reply) > REPLY_HIGH_BYTES;
+    return !reply->was_full;
+}
+
+void reply_stream_end(struct reply *reply)
+{
+    reply->is_ended = true;
+    mark_ready(reply);
+}
+
+/* How much of the outbox goes out in one piece: whole events where they fit, because some clients lose one
+ * that comes in two reads. */
+static size_t portion(const char *bytes, size_t length, size_t room)
+{
+    if (length <= room)
+        return length;
+    for (size_t end = room; end >= 2; end--)
+        if (bytes[end - 1] == '\n' && bytes[end - 2] == '\n')
+            return end;
+    return room;
+}
+
+static void take(struct reply *reply, size_t length)
+{
+    struct loop *loop = reply->queue->loop;
+    reply->taken_bytes += length;
+    if (pending_bytes(reply) == 0) {
+        buf_clear(&reply->body);
+        reply->taken_bytes = 0;
+        loop_timer_clear(loop, &reply->stall);
+    } else {
+        loop_timer_set(loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
+    }
+    if (reply->taken_bytes > REPLY_HIGH_BYTES) { /* else a slow client's outbox would only ever grow */
+        buf_shift(&reply->body, reply->taken_bytes);
+        reply->taken_bytes = 0;
+    }
+    if (!reply->was_full || pending_bytes(reply) > REPLY_LOW_BYTES)
+        return;
+    reply->was_full = false;
+    if (!reply->is_ended && !reply->is_dropped)
+        reply->on_drained(reply->arg);
+}
+
+/* libmicrohttpd asks for more of a stream's body. Nothing there: suspended until there is. */
+static ssize_t on_read(void *arg, uint64_t position, char *out, size_t room)
+{
+    (void)position;
+    struct reply *reply = arg;
+    if (reply->is_dropped)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (pending_bytes(reply) > 0) {
+        const char *bytes = reply->body.data + reply->taken_bytes;
+        size_t length = portion(bytes, pending_bytes(reply), room);
+        memcpy(out, bytes, length);
+        take(reply, length);
+        return (ssize_t)length;
+    }
+    if (reply->is_ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    reply->is_suspended = true;
+    MHD_suspend_connection(reply->connection);
+    return 0;
+}
+
+/* ---- to libmicrohttpd ---- */
+
+static struct MHD_Response *make_response(struct reply *reply)
+{
+    enum { BLOCK_BYTES = 4096 };
+    if (reply->is_stream)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, reply, NULL);
+    size_t length;
+    char *bytes = buf_take(&reply->body, &length);
+    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
+        free(bytes);
+    return response;
 }
 
 bool reply_hand_over(struct reply *reply)
 {
     ensure(reply->is_ready && !reply->is_sent);
     reply->is_sent = true;
-    if (reply->is_dropped)
+    struct MHD_Response *response = reply->is_dropped ? NULL : make_response(reply);
+    if (response == NULL)
         return false;
-    size_t length;
-    char *bytes = buf_take(&reply->body, &length);
-    struct MHD_Response *response = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(bytes);
-        return false;
-    }
-    add_headers(reply, response);
+    for (size_t i = 0; i < reply->header_count; i++)
+        (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
     enum MHD_Result queued = MHD_queue_response(reply->connection, (unsigned)reply->status, response);
     MHD_destroy_response(response);
     return queued == MHD_YES;

@@ -187,7 +187,8 @@ struct worker *worker_start(const struct worker_options *options, struct error *
                                                    .loop = worker->loop,
                                                    .listen_fd = options->listen_fd,
                                                    .connection_limit = options->connection_limit,
-                                                   .idle_timeout_ms = options->config->read_timeout_ms},
+                                                   .head_timeout_ms = options->config->read_timeout_ms,
+                                                   .idle_timeout_ms = options->config->idle_timeout_ms},
                             err);
     if (worker->http == NULL) {
         free_parts(thread);
@@ -206,6 +207,6 @@ void worker_join(struct worker *worker)
 {
     struct worker_thread *thread = (struct worker_thread *)worker;
     ensure(pthread_join(thread->thread, NULL) == 0);
-    read_mail(thread); /* what was sent after the stop is freed, not obeyed by anybody */
+    read_mail(thread); /* what came after the stop; its references must go */
     free_parts(thread);
 }
