@@ -15,6 +15,8 @@ if [ -z "${FROM_MAKE:-}" ]; then
 fi
 
 folder=$(mktemp -d)
+: >"$folder/sim.log"
+: >"$folder/daemon.log"
 children=''
 # shellcheck disable=SC2086 # process ids
 stop_children() {
@@ -23,6 +25,7 @@ stop_children() {
     rm -rf "$folder"
 }
 trap stop_children EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -92,7 +95,7 @@ echo "The answer, as an OpenAI client gets it:"
 echo
 member content | sed 's/^/    /'
 echo
-echo "What happened: prediction $(header x-replicate-prediction-id) was created; the answer came after $took s."
+echo "What happened: prediction $(header x-replicate-prediction-id) was created; the answer came after $(printf %.1f "$took") s."
 if [ -n "${REPLICATE_API_BASE:-}" ] && [ -s "$folder/sim.log" ]; then
     echo "The model was starting for $((boot_ms / 1000)) s; a gateway that takes 'starting' for a failure would have given up by then."
 fi

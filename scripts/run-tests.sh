@@ -68,7 +68,7 @@ run_one() {
     else
         # One write, so that two programs that fail at the same time do not mix their output.
         printf '%s\n' "FAILED  $name ($failed of $((passed + failed)), exit code $code, $took s)
-$(sed 's/^/        /' "$result.out")"
+$(head -n 60 "$result.out" | cut -c 1-2000 | sed 's/^/        /')"
     fi
 }
 
@@ -80,6 +80,7 @@ fi
 RESULTS=$(mktemp -d)
 export RESULTS
 trap 'rm -rf "$RESULTS"' EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

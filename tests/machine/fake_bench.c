@@ -12,6 +12,21 @@
 
 struct bench bench;
 
+static void on_piece(void *arg, size_t index, const char *bytes, size_t length)
+{
+    ck_assert_ptr_eq(arg, &bench);
+    ck_assert_uint_eq(index, 7);
+    ck_assert_msg(!bench.is_starting, "a piece came from inside the start");
+    ck_assert_ptr_nonnull(bench.prediction);
+    ck_assert_uint_gt(length, 0);
+    ck_assert(buf_append(&bench.given, bytes, length));
+    bench.pieces++;
+    if (bench.pieces == bench.leave_at)
+        prediction_abandon(&bench.prediction, bench.leave_grace_ms);
+    else if (bench.pieces == bench.pause_at)
+        prediction_pause(bench.prediction);
+}
+
 static void on_finished(void *arg, size_t index, struct outcome *outcome)
 {
     ck_assert_ptr_eq(arg, &bench);
@@ -29,6 +44,7 @@ void bench_setup(void)
     const struct log_options quiet = {LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, NULL};
     ck_assert(log_open(&quiet, &err));
     memset(&bench, 0, sizeof bench);
+    buf_init(&bench.given, (size_t)128 * 1024 * 1024);
     fake_clock_set(1000000);
     bench.loop = loop_new();
     bench.transfers = transfers_new(bench.loop, &(struct transfers_options){0});
@@ -47,6 +63,7 @@ void bench_teardown(void)
     ck_assert_msg(fake_transfer_first(bench.transfers) == NULL, "a transfer is left over");
     ck_assert_uint_eq(fake_loop_timers(bench.loop), 0);
     outcome_free(bench.outcome);
+    buf_dispose(&bench.given);
     engine_free(bench.engine);
     model_memory_free(bench.models);
     pacing_free(bench.pacing);
@@ -75,7 +92,7 @@ struct job *bench_job(const char *reference)
 
 void bench_start(struct job *job)
 {
-    static const struct prediction_observer observer = {on_finished};
+    static const struct prediction_observer observer = {on_piece, on_finished};
     bench.is_starting = true;
     bench.prediction = prediction_start(bench.engine, &job, &observer, &bench, 7);
     bench.is_starting = false;

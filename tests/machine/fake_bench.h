@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+#include "base/buf.h"
 #include "fake_loop.h"
 #include "fake_transfer.h"
 #include "replicate/prediction.h"
@@ -35,6 +36,10 @@ struct bench {
     struct outcome *outcome;       /* of the last one that finished */
     int finished;
     bool is_starting;
+    struct buf given; /* the pieces, put together */
+    int pieces;
+    int leave_at, pause_at; /* the observer abandons or pauses at this piece, counted from 1 */
+    int64_t leave_grace_ms;
 };
 
 extern struct bench bench;

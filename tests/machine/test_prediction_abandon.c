@@ -111,6 +111,20 @@ START_TEST(creating_abandoned_is_never_tried_again)
 }
 END_TEST
 
+START_TEST(creating_abandoned_while_it_is_queued_is_done_at_once)
+{
+    static const int64_t graces[] = {0, GRACE_MS, PREDICTION_KEEP};
+    struct job *job = bench_job("acme/writer");
+    job->wants_pieces = _i >= 3;
+    bench_start(job);
+    bench_create_call()->queued = true;
+    abandon(graces[_i % 3]);
+    expect_silence();
+    bench_advance(60000);
+    ck_assert_uint_eq(fake_transfer_started(bench.transfers), 1);
+}
+END_TEST
+
 /* --- nothing exists upstream --- */
 
 START_TEST(backoff_abandoned_is_done_at_once)
@@ -277,6 +291,7 @@ static Suite *abandon_suite(void)
     tcase_add_test(tcase, creating_abandoned_to_keep_is_done_when_the_id_arrives);
     tcase_add_test(tcase, creating_abandoned_to_keep_is_not_cancelled_by_the_deadline);
     tcase_add_loop_test(tcase, creating_abandoned_is_never_tried_again, 0, 18);
+    tcase_add_loop_test(tcase, creating_abandoned_while_it_is_queued_is_done_at_once, 0, 6);
     tcase_add_loop_test(tcase, backoff_abandoned_is_done_at_once, 0, 3);
     tcase_add_loop_test(tcase, resolving_abandoned_is_done_at_once, 0, 3);
     tcase_add_loop_test(tcase, sleeping_or_polling_abandoned_is_cancelled_at_once, 0, 2);

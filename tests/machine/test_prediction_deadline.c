@@ -41,6 +41,19 @@ START_TEST(creating_past_the_deadline_is_cancelled_when_its_id_arrives)
 }
 END_TEST
 
+START_TEST(creating_past_the_deadline_while_it_is_queued_is_done_at_once)
+{
+    struct job *job = bench_job("acme/writer");
+    job->wants_pieces = _i == 1;
+    bench_start(job);
+    bench_create_call()->queued = true;
+    bench_advance(60000);
+    expect_timeout("none was created");
+    bench_expect_none();
+    ck_assert_uint_eq(fake_transfer_started(bench.transfers), 1);
+}
+END_TEST
+
 START_TEST(creating_past_the_deadline_is_not_cancelled_when_it_has_ended)
 {
     bench_start_model();
@@ -205,6 +218,7 @@ static Suite *deadline_suite(void)
     TCase *tcase = tcase_create("deadline");
     tcase_add_checked_fixture(tcase, bench_setup, bench_teardown);
     tcase_add_test(tcase, creating_past_the_deadline_is_cancelled_when_its_id_arrives);
+    tcase_add_loop_test(tcase, creating_past_the_deadline_while_it_is_queued_is_done_at_once, 0, 2);
     tcase_add_test(tcase, creating_past_the_deadline_is_not_cancelled_when_it_has_ended);
     tcase_add_loop_test(tcase, creating_past_the_deadline_ends_with_an_answer_that_creates_nothing, 0, 4);
     tcase_add_test(tcase, backoff_ends_before_the_deadline_or_is_not_begun);

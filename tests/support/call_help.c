@@ -23,9 +23,20 @@ char *help_dump(const json_t *value)
     return buf_take(&out, NULL);
 }
 
+const struct endpoint *help_chat(void)
+{
+    struct error err;
+    const char *allow;
+    char model[8];
+    const struct endpoint *endpoint = endpoint_find("POST", "/v1/chat/completions", model, sizeof model, &allow, &err);
+    ensure(endpoint != NULL);
+    return endpoint;
+}
+
 bool help_decode_bytes(struct call *call, const char *body, size_t length, struct error *err)
 {
     struct call_request request = {
+        .endpoint = help_chat(),
         .body = body,
         .body_length = length,
         .unique = HELP_UNIQUE,
@@ -46,6 +57,15 @@ static char *text_or(const json_t *object, const char *key, const char *fallback
     return xstrdup(text != NULL ? text : fallback);
 }
 
+static enum reasoning_mode reasoning_of(const json_t *description)
+{
+    const char *word = json_text(description, "reasoning");
+    if (word == NULL || strcmp(word, "auto") == 0)
+        return REASONING_AUTO;
+    ensure(strcmp(word, "opened") == 0 || strcmp(word, "off") == 0);
+    return strcmp(word, "opened") == 0 ? REASONING_OPENED : REASONING_OFF;
+}
+
 /* Configured objects are never NULL in a snapshot. */
 static json_t *object_or_empty(const json_t *object, const char *key)
 {
@@ -63,6 +83,7 @@ void help_route(struct route *route, const char *text)
         .map = object_or_empty(description, "map"),
         .params = object_or_empty(description, "params"),
         .strict_params = json_is_true(json_object_get(description, "strict_params")),
+        .reasoning = reasoning_of(description),
         .drop_params = json_is_true(json_object_get(description, "drop_params")),
         .created_s = HELP_NOW_S,
     };

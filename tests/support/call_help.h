@@ -9,6 +9,7 @@
 #include "base/job.h"
 #include "config/route.h"
 #include "openai/call.h"
+#include "openai/endpoint.h"
 
 #define HELP_UNIQUE "abcdefghijklmnopqrstuvwxyz0123456789"
 #define HELP_ID "chatcmpl-abcdefghijklmnopqrstuvwxyz012"
@@ -21,11 +22,15 @@ json_t *help_json(const char *text);
 /* Compact JSON; the caller frees. */
 char *help_dump(const json_t *value);
 
+/* The row of chat completions. */
+const struct endpoint *help_chat(void);
+
 /* Decodes `body` as a chat completion into `call`, which help_decode initialises. */
 bool help_decode(struct call *call, const char *body, struct error *err);
 bool help_decode_bytes(struct call *call, const char *body, size_t length, struct error *err);
 
-/* A route from {"alias", "reference", "input", "map", "params", "strict_params", "drop_params"}, all optional. */
+/* A route from {"alias", "reference", "input", "map", "params", "strict_params", "drop_params", "reasoning"}, all
+ * optional; `reasoning` is "auto", "opened" or "off". */
 void help_route(struct route *route, const char *text);
 void help_route_dispose(struct route *route);
 

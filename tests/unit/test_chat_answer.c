@@ -107,7 +107,7 @@ static const struct shape {
     {"{'output':{'text':null,'json_output':{'a':1}}}", "{\"text\":null,\"json_output\":{\"a\":1}}"},
     {"{'output':{}}", "{}"},
     {"{'output':'\\u00e9\\ud83d\\ude00 \\n\\t'}", "\xC3\xA9\xF0\x9F\x98\x80 \n\t"},
-    {"{'output':'<think>x</think>y'}", "<think>x</think>y"},
+    {"{'output':'x<think>y'}", "x<think>y"},
 };
 
 START_TEST(every_shape_of_output_has_its_text)
@@ -115,6 +115,38 @@ START_TEST(every_shape_of_output_has_its_text)
     add_outcome(0, shapes[_i].outcome);
     json_t *answer = finish();
     ck_assert_pstr_eq(content(answer, 0), shapes[_i].text);
+    json_decref(answer);
+}
+END_TEST
+
+/* Reasoning NULL: the answer does not mention any. */
+static const struct thoughts {
+    enum reasoning_mode mode;
+    const char *outcome, *reasoning, *content;
+} thoughts[] = {
+    {REASONING_AUTO, "{'output':'<think>x</think>y'}", "x", "y"},
+    {REASONING_AUTO, "{'output':['<thi','nk>x</th','ink>\\n\\ny']}", "x", "y"},
+    {REASONING_AUTO, "{'output':'x</think>y'}", "x", "y"},
+    {REASONING_AUTO, "{'output':'<think>x'}", "x", ""},
+    {REASONING_AUTO, "{'output':'<think></think>y'}", NULL, "y"},
+    {REASONING_AUTO, "{'output':{'text':'<think>x</think>y'}}", "x", "y"},
+    {REASONING_AUTO, "{'output':'x'}", NULL, "x"},
+    {REASONING_OPENED, "{'output':'x</think>y'}", "x", "y"},
+    {REASONING_OPENED, "{'output':'x'}", "x", ""},
+    {REASONING_OFF, "{'output':'<think>x</think>y'}", NULL, "<think>x</think>y"},
+};
+
+START_TEST(thoughts_stand_beside_the_content)
+{
+    const struct thoughts *row = &thoughts[_i];
+    add_outcome(0, row->outcome);
+    call.reasoning = row->mode;
+    json_t *answer = finish();
+    const json_t *message = json_object_get(choice(answer, 0), "message");
+    ck_assert_str_eq(content(answer, 0), row->content);
+    ck_assert_pstr_eq(json_text(message, "reasoning_content"), row->reasoning);
+    ck_assert_pstr_eq(json_text(message, "reasoning"), row->reasoning);
+    ck_assert_uint_eq(json_object_size(message), row->reasoning == NULL ? 4 : 6);
     json_decref(answer);
 }
 END_TEST
@@ -130,6 +162,7 @@ static const struct cut {
     {"{'output':''}", "['END']", ""},
     {"{'output':'a\\u00e9b'}", "['\\u00e9']", "a"},
     {"{'output':'aab'}", "['ab','aab']", ""},
+    {"{'output':'<think>END</think>one END two'}", "['END']", "one "},
 };
 
 START_TEST(the_earliest_stop_string_ends_the_text)
@@ -177,6 +210,7 @@ static const struct counting {
     {{"{'output':'abcde'}", NULL}, 9, 3, 2, 5, 0, "estimated"},
     {{"{'output':'a'}", NULL}, 1, 1, 1, 2, 0, "estimated"},
     {{"{}", NULL}, 0, 0, 0, 0, 0, "estimated"},
+    {{"{'output':'<think>abcd</think>efgh'}", NULL}, 0, 0, 2, 2, 0, "estimated"},
     {{"{'output':'a','usage':{}}", NULL}, 8, 0, 0, 0, 0, "reported"},
     {{"{'output':'a','usage':{'input_tokens':5,'output_tokens':7,'reasoning_tokens':2}}",
       "{'output':'b','usage':{'input_tokens':5,'output_tokens':8,'reasoning_tokens':1}}"},
@@ -278,6 +312,7 @@ static Suite *chat_answer_suite(void)
     tcase_add_checked_fixture(answers, setup, teardown);
     tcase_add_test(answers, an_answer_is_openais_object_to_the_letter);
     tcase_add_loop_test(answers, every_shape_of_output_has_its_text, 0, sizeof shapes / sizeof shapes[0]);
+    tcase_add_loop_test(answers, thoughts_stand_beside_the_content, 0, sizeof thoughts / sizeof thoughts[0]);
     tcase_add_loop_test(answers, the_earliest_stop_string_ends_the_text, 0, sizeof cuts / sizeof cuts[0]);
     tcase_add_loop_test(answers, length_is_said_where_the_limit_was_used_up, 0, sizeof endings / sizeof endings[0]);
     tcase_add_loop_test(answers, usage_is_summed_over_the_predictions, 0, sizeof countings / sizeof countings[0]);

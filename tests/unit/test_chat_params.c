@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "call_help.h"
 #include "check_main.h"
+#include "openai/chat.h"
 
 #define HEAD "{\"model\":\"kimi\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]"
 
@@ -103,7 +104,8 @@ static const struct refusal {
     enum error_kind kind;
     const char *param;
 } refusals[] = {
-    {"stream", "true", ERROR_UNSUPPORTED_VALUE, "stream"},
+    {"stream_options", "{'include_usage':1}", ERROR_INVALID_TYPE, "stream_options.include_usage"},
+    {"stream_options", "{'include_usage':'yes'},'stream':true", ERROR_INVALID_TYPE, "stream_options.include_usage"},
     {"temperature", "-0.1", ERROR_INVALID_VALUE, "temperature"},
     {"temperature", "2.1", ERROR_INVALID_VALUE, "temperature"},
     {"temperature", "1e300", ERROR_INVALID_VALUE, "temperature"},
@@ -156,11 +158,45 @@ START_TEST(a_wrong_value_is_refused_by_its_name)
 }
 END_TEST
 
-START_TEST(a_streaming_client_is_told_what_to_do)
+static const struct streaming {
+    const char *stream, *options;
+    bool is_stream, include_usage;
+} streamings[] = {
+    {"true", "null", true, false},
+    {"true", "{}", true, false},
+    {"true", "{'include_usage':true}", true, true},
+    {"true", "{'include_usage':false}", true, false},
+    {"true", "{'include_usage':null,'include_obfuscation':false}", true, false},
+    {"false", "{'include_usage':true}", false, false},
+    {"null", "{'include_usage':true}", false, false},
+};
+
+START_TEST(a_stream_is_asked_for_with_or_without_its_usage)
 {
+    const struct streaming *row = &streamings[_i];
     struct call call;
     struct error err = {0};
-    ck_assert(!decode_with("stream", "true", &call, &err));
+    char value[128];
+    snprintf(value, sizeof value, "%s,'stream_options':%s", row->stream, row->options);
+    ck_assert_msg(decode_with("stream", value, &call, &err), "%s", err.message);
+    ck_assert_int_eq(call.is_stream, row->is_stream);
+    ck_assert_int_eq(call.include_usage, row->include_usage);
+    call_dispose(&call);
+}
+END_TEST
+
+START_TEST(an_endpoint_that_cannot_stream_says_so)
+{
+    static const struct endpoint whole_only = {.name = "whole.only"};
+    static const char body[] = HEAD ",\"stream\":true}";
+    const struct call_request request = {
+        .endpoint = &whole_only, .body = body, .body_length = sizeof body - 1, .unique = HELP_UNIQUE};
+    struct call call;
+    struct error err = {0};
+    call_init(&call);
+    ck_assert(!chat_decode(&call, &request, &err));
+    ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED_VALUE);
+    ck_assert_str_eq(err.param, "stream");
     ck_assert_ptr_nonnull(strstr(err.message, "answers whole"));
     call_dispose(&call);
 }
@@ -241,7 +277,9 @@ static Suite *chat_params_suite(void)
     tcase_add_loop_test(params, a_parameter_takes_its_types_and_no_others, 0, TYPED);
     tcase_add_loop_test(params, null_is_as_good_as_absent, 0, TYPED);
     tcase_add_loop_test(params, a_wrong_value_is_refused_by_its_name, 0, sizeof refusals / sizeof refusals[0]);
-    tcase_add_test(params, a_streaming_client_is_told_what_to_do);
+    tcase_add_loop_test(params, a_stream_is_asked_for_with_or_without_its_usage, 0,
+                        sizeof streamings / sizeof streamings[0]);
+    tcase_add_test(params, an_endpoint_that_cannot_stream_says_so);
     tcase_add_loop_test(params, params_hold_checked_values_under_canonical_names, 0,
                         sizeof canonicals / sizeof canonicals[0]);
     suite_add_tcase(suite, params);

@@ -14,7 +14,7 @@ static const struct {
     {"modles: {m: a/b}\n", "config.yaml:1: modles: unknown key; did you mean \"models\"?"},
     {"models: {m: a/b}\nbase_url: https://x/v1\n",
      "config.yaml:2: base_url: unknown key here; it belongs under replicate"},
-    {"models: {m: a/b}\nkeepalive: 10s\n", "config.yaml:2: keepalive: unknown key"},
+    {"models: {m: a/b}\nkeepalive_seconds: 10\n", "config.yaml:2: keepalive_seconds: unknown key"},
     {"models: {m: a/b}\ncache_dir: /tmp\n", "config.yaml:2: cache_dir: unknown key"},
     {"models: {m: a/b}\nlog: {lvl: info}\n", "config.yaml:2: log.lvl: unknown key"},
     {"models: {m: a/b}\nlog: info\n", "config.yaml:2: log: this must be a map"},

@@ -43,6 +43,7 @@ static const char *sample(const char *key)
     } samples[] = {
         {"drop_params", "true"},
         {"supports_system_prompt", "true"},
+        {"merge_reasoning_content_in_choices", "true"},
         {"set_verbose", "true"},
         {"json_logs", "true"},
         {"extra_headers", "{X-A: b}"},
@@ -238,6 +239,63 @@ START_TEST(the_router_goes_before_litellm_settings)
 }
 END_TEST
 
+START_TEST(keys_of_streams_reach_their_fields)
+{
+    struct config *config = config_case_must_load(
+        ENTRY("      keepalive_seconds: 300\n      merge_reasoning_content_in_choices: true\n      stream_timeout: 70\n"
+              "      allow_client_keepalive_override: true\n"
+              "  - {model_name: n, litellm_params: {model: replicate/c/d, timeout: 9}}\n"
+              "litellm_settings: {sse_keepalive_ping_interval_seconds: 15}\nrouter_settings: {stream_timeout: 80}\n"));
+    const struct route *m = config_find_route(config, "m"), *n = config_find_route(config, "n");
+    ck_assert_int_eq(m->keepalive_ms, 300000);
+    ck_assert_int_eq(m->reasoning, REASONING_OFF);
+    ck_assert_int_eq(m->stream_timeout_ms, 70000);
+    ck_assert_str_eq(m->stream_timeout_key, "litellm_params.stream_timeout of m");
+    ck_assert_uint_eq(json_object_size(m->input), 0);
+    ck_assert_int_eq(n->keepalive_ms, 15000);
+    ck_assert_int_eq(n->reasoning, REASONING_AUTO);
+    ck_assert_int_eq(n->timeout_ms, 9000);
+    ck_assert_int_eq(n->stream_timeout_ms, 80000);
+    ck_assert_str_eq(n->stream_timeout_key, "router_settings.stream_timeout");
+    ck_assert_uint_eq(config->warning_count, 1);
+    ck_assert(config_case_warns(config, "allow_client_keepalive_override: has no effect: clients cannot set"));
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(an_entry_takes_back_what_the_defaults_say_of_streams)
+{
+    struct config *config = config_case_must_load(
+        ENTRY("      keepalive_seconds: 0\n      merge_reasoning_content_in_choices: false\n      timeout: 9\n"
+              "router_settings:\n  default_litellm_params:\n    merge_reasoning_content_in_choices: true\n"
+              "    keepalive_seconds: 1\n    stream_timeout: 11\n"));
+    const struct route *route = config->routes[0];
+    ck_assert_int_eq(route->keepalive_ms, 0);
+    ck_assert_int_eq(route->reasoning, REASONING_AUTO);
+    ck_assert_int_eq(route->stream_timeout_ms, 11000);
+    ck_assert_str_eq(route->stream_timeout_key, "router_settings.default_litellm_params.stream_timeout");
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(a_stream_of_litellm_falls_back_to_the_variable_and_then_to_its_timeout)
+{
+    struct config *config = config_case_must_load(ENTRY("      timeout: 9\n"));
+    ck_assert_int_eq(config->routes[0]->stream_timeout_ms, 9000);
+    ck_assert_str_eq(config->routes[0]->stream_timeout_key, "litellm_params.timeout of m");
+    config_unref(config);
+    config_case_variable("LITELLM_MAX_STREAMING_DURATION_SECONDS", "12.5");
+    config = config_case_must_load(ENTRY("      timeout: 9\n"));
+    ck_assert_int_eq(config->routes[0]->stream_timeout_ms, 12500);
+    ck_assert_str_eq(config->routes[0]->stream_timeout_key, "LITELLM_MAX_STREAMING_DURATION_SECONDS");
+    ck_assert_uint_eq(config->warning_count, 0);
+    config_unref(config);
+    config = config_case_must_load(ENTRY("      stream_timeout: 8\n"));
+    ck_assert_int_eq(config->routes[0]->stream_timeout_ms, 8000);
+    config_unref(config);
+}
+END_TEST
+
 START_TEST(what_is_switched_off_needs_no_warning_and_no_refusal)
 {
     struct config *config = config_case_must_load(
@@ -265,6 +323,9 @@ static Suite *config_litellm_suite(void)
     tcase_add_test(keys, a_completion_model_behind_a_wildcard_gets_a_route_of_its_own);
     tcase_add_test(keys, defaults_for_all_entries_lie_under_their_own_values);
     tcase_add_test(keys, the_router_goes_before_litellm_settings);
+    tcase_add_test(keys, keys_of_streams_reach_their_fields);
+    tcase_add_test(keys, an_entry_takes_back_what_the_defaults_say_of_streams);
+    tcase_add_test(keys, a_stream_of_litellm_falls_back_to_the_variable_and_then_to_its_timeout);
     tcase_add_test(keys, what_is_switched_off_needs_no_warning_and_no_refusal);
     suite_add_tcase(suite, keys);
     return suite;

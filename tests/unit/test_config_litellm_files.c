@@ -40,6 +40,29 @@ START_TEST(model_strings_become_references)
 }
 END_TEST
 
+START_TEST(a_provider_among_the_defaults_counts_for_entries_that_name_none)
+{
+    config_case_variable("PROVIDER", "replicate");
+    struct config *config = config_case_must_load(
+        "router_settings: {default_litellm_params: {custom_llm_provider: os.environ/PROVIDER}}\n"
+        "model_list:\n  - {model_name: bare, litellm_params: {model: owner/name}}\n"
+        "  - {model_name: prefixed, litellm_params: {model: replicate/c/d}}\n"
+        "  - {model_name: other, litellm_params: {model: owner/name, custom_llm_provider: openai}}\n");
+    ck_assert_str_eq(config_find_route(config, "bare")->reference, "owner/name");
+    ck_assert_str_eq(config_find_route(config, "prefixed")->reference, "c/d");
+    ck_assert_ptr_null(config_find_route(config, "other"));
+    ck_assert_uint_eq(config->warning_count, 1);
+    config_unref(config);
+    config = config_case_must_load(
+        "router_settings: {default_litellm_params: {custom_llm_provider: openai}}\n"
+        "model_list:\n  - {model_name: own, litellm_params: {model: a/b, custom_llm_provider: replicate}}\n"
+        "  - {model_name: none, litellm_params: {model: owner/name}}\n");
+    ck_assert_ptr_nonnull(config_find_route(config, "own"));
+    ck_assert_ptr_null(config_find_route(config, "none"));
+    config_unref(config);
+}
+END_TEST
+
 START_TEST(a_skipped_entry_needs_none_of_its_variables)
 {
     struct config *config = config_case_must_load(
@@ -183,6 +206,20 @@ static const struct {
      "litellm_params.extra_headers.Authorization: this header carries the token"},
     {"model_list:\n  - model_name: m\n    litellm_params: {model: replicate/a/b, supports_system_prompt: 1}\n",
      "supports_system_prompt: this must be true or false"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, keepalive_seconds: 301}}]\n",
+     "litellm_params.keepalive_seconds: this must be a number of seconds from 1 to 300, or 0 to turn it off"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, keepalive_seconds: 0.5}}]\n",
+     "litellm_params.keepalive_seconds: this must be a number of seconds from 1 to 300"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, keepalive_seconds: x}}]\n",
+     "litellm_params.keepalive_seconds: this must be a duration"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, stream_timeout: later}}]\n",
+     "litellm_params.stream_timeout: this must be a duration"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, custom_llm_provider: [x]}}]\n",
+     "litellm_params.custom_llm_provider: this must be the name of a provider"},
+    {"model_list: [{model_name: m, litellm_params: {model: replicate/a/b, "
+     "merge_reasoning_content_in_choices: 1}}]\n",
+     "merge_reasoning_content_in_choices: this must be true or false"},
+    {ENTRY "litellm_settings: {sse_keepalive_ping_interval_seconds: -1}\n", "_seconds: this must be a duration"},
     {"model_list:\n  - model_name: m\n    litellm_params: {model: replicate/a/b, api_base: [x]}\n",
      "api_base: this must be an address"},
 };
@@ -217,12 +254,8 @@ END_TEST
 
 START_TEST(variables_of_litellm_without_effect_are_warned_about)
 {
-    static const char *const names[] = {"DEFAULT_REPLICATE_POLLING_RETRIES",
-                                        "DEFAULT_REPLICATE_POLLING_DELAY_SECONDS",
-                                        "LITELLM_MAX_STREAMING_DURATION_SECONDS",
-                                        "LITELLM_MODE",
-                                        "LITELLM_SALT_KEY",
-                                        "DATABASE_URL"};
+    static const char *const names[] = {"DEFAULT_REPLICATE_POLLING_RETRIES", "DEFAULT_REPLICATE_POLLING_DELAY_SECONDS",
+                                        "LITELLM_MODE", "LITELLM_SALT_KEY", "DATABASE_URL"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         config_case_variable(names[i], "x");
     struct config *config = config_case_must_load(ENTRY);
@@ -241,6 +274,7 @@ static Suite *config_litellm_files_suite(void)
     TCase *files = tcase_create("files");
     tcase_add_checked_fixture(files, config_case_setup, config_case_teardown);
     tcase_add_test(files, model_strings_become_references);
+    tcase_add_test(files, a_provider_among_the_defaults_counts_for_entries_that_name_none);
     tcase_add_test(files, a_skipped_entry_needs_none_of_its_variables);
     tcase_add_test(files, variables_are_filled_in_and_the_file_may_set_them);
     tcase_add_test(files, the_key_goes_before_the_token);

@@ -20,12 +20,17 @@
 FIELD(port, config->port)
 FIELD(workers, config->workers)
 FIELD(timeout, route->timeout_ms)
+FIELD(stream_timeout, route->stream_timeout_ms)
+FIELD(keepalive, route->keepalive_ms)
 FIELD(drain_timeout, config->drain_timeout_ms)
 FIELD(on_disconnect, route->on_disconnect)
 FIELD(grace, route->grace_ms)
 FIELD(max_in_flight, config->max_in_flight)
 FIELD(max_body, config->max_body_bytes)
 FIELD(read_timeout, config->read_timeout_ms)
+FIELD(write_timeout, config->write_timeout_ms)
+FIELD(idle_timeout, config->idle_timeout_ms)
+FIELD(reasoning, route->reasoning)
 FIELD(strict_params, route->strict_params)
 FIELD(drop_params, route->drop_params)
 FIELD(prefer_wait, route->prefer_wait_ms)
@@ -57,12 +62,17 @@ static const struct number_case {
     {ROOT, "listen", "'[::1]:4100'", get_port, 4100, "host", "host:port", "1.2.3.4:65536"},
     {ROOT, "workers", "3", get_workers, 3, "many", "a whole number", "65"},
     {ROOT, "timeout", "90s", get_timeout, 90000, "soon", "a duration such as", "8d"},
+    {ROOT, "stream_timeout", "2h", get_stream_timeout, 7200000, "never", "a duration such as", "9ms"},
+    {ROOT, "keepalive", "0", get_keepalive, 0, "always", "a duration such as", "61m"},
     {ROOT, "drain_timeout", "1.5m", get_drain_timeout, 90000, "[1]", "a duration such as", "2d"},
     {ROOT, "on_disconnect", "keep", get_on_disconnect, DISCONNECT_KEEP, "kept", "grace|cancel|keep", NULL},
     {ROOT, "grace", "0", get_grace, 0, "-1s", "a duration such as", "61m"},
     {ROOT, "max_in_flight", "500", get_max_in_flight, 500, "1.5", "a whole number", "0"},
     {ROOT, "max_body", "10MB", get_max_body, 10000000, "10 apples", "a size such as", "10"},
     {ROOT, "read_timeout", "500ms", get_read_timeout, 500, "1 year", "a duration such as", "99ms"},
+    {ROOT, "write_timeout", "1s", get_write_timeout, 1000, "-1", "a duration such as", "999ms"},
+    {ROOT, "idle_timeout", "1h", get_idle_timeout, 3600000, "long", "a duration such as", "61m"},
+    {ROOT, "reasoning", "off", get_reasoning, REASONING_OFF, "false", "auto|opened|off", NULL},
     {ROOT, "strict_params", "yes", get_strict_params, 1, "\"true\"", "true or false", NULL},
     {REPLICATE, "prefer_wait", "0", get_prefer_wait, 0, "true", "a duration such as", "61s"},
     {REPLICATE, "poll_interval", "0.25", get_poll_interval, 250, "{}", "a duration such as", "61s"},
@@ -72,6 +82,9 @@ static const struct number_case {
     {LOGGING, "level", "debug", get_level, LOG_LEVEL_DEBUG, "loud", "error|warn|info|debug", NULL},
     {LOGGING, "format", "json", get_format, LOG_FORMAT_JSON, "xml", "auto|text|json", NULL},
     {MODEL, "timeout", "1h", get_timeout, 3600000, "1w", "a duration such as", "1ms"},
+    {MODEL, "stream_timeout", "20m", get_stream_timeout, 1200000, "[]", "a duration such as", "8d"},
+    {MODEL, "keepalive", "2.5s", get_keepalive, 2500, "x", "a duration such as", "2h"},
+    {MODEL, "reasoning", "opened", get_reasoning, REASONING_OPENED, "open", "auto|opened|off", NULL},
     {MODEL, "on_disconnect", "cancel", get_on_disconnect, DISCONNECT_CANCEL, "1", "grace|cancel|keep", NULL},
     {MODEL, "grace", "30s", get_grace, 30000, "a while", "a duration such as", "2h"},
     {MODEL, "strict_params", "On", get_strict_params, 1, "2", "true or false", NULL},
@@ -152,6 +165,8 @@ START_TEST(the_defaults_are_those_that_are_promised)
     ck_assert_int_ge(config->workers, 1);
     ck_assert_int_eq(config->drain_timeout_ms, 30000);
     ck_assert_int_eq(config->read_timeout_ms, 60000);
+    ck_assert_int_eq(config->write_timeout_ms, 60000);
+    ck_assert_int_eq(config->idle_timeout_ms, 75000);
     ck_assert_int_eq(config->max_body_bytes, 64LL << 20);
     ck_assert_int_eq(config->max_in_flight, 10000);
     ck_assert_int_eq(config->polls_per_minute, 2700);
@@ -165,6 +180,10 @@ START_TEST(the_defaults_are_those_that_are_promised)
     ck_assert_str_eq(route->token, "test-token");
     ck_assert_int_eq(route->timeout_ms, 600000);
     ck_assert_str_eq(route->timeout_key, "timeout (default 10m)");
+    ck_assert_int_eq(route->stream_timeout_ms, 600000);
+    ck_assert_str_eq(route->stream_timeout_key, "timeout (default 10m)");
+    ck_assert_int_eq(route->keepalive_ms, 10000);
+    ck_assert_int_eq(route->reasoning, REASONING_AUTO);
     ck_assert_int_eq(route->prefer_wait_ms, 5000);
     ck_assert_int_eq(route->poll_interval_ms, 2000);
     ck_assert_int_eq(route->create_retries, 2);
@@ -201,6 +220,37 @@ START_TEST(a_model_starts_from_the_general_values_and_overrides_them)
     ck_assert_str_eq(two->headers[0].value, "c");
     ck_assert_str_eq(two->headers[1].value, "b");
     config_unref(config);
+}
+END_TEST
+
+static void assert_stream_timeout(const struct config *config, const char *alias, int64_t ms, const char *key)
+{
+    const struct route *route = config_find_route(config, alias);
+    ck_assert_int_eq(route->stream_timeout_ms, ms);
+    ck_assert_str_eq(route->stream_timeout_key, key);
+}
+
+START_TEST(a_stream_without_a_timeout_of_its_own_has_that_of_its_model)
+{
+    static const char models[] = "models:\n  one: a/b\n  two: {model: a/b, timeout: 2s}\n"
+                                 "  three: {model: a/b, timeout: 2s, stream_timeout: 3s}\n";
+    struct config *config = config_case_must_load(models);
+    assert_stream_timeout(config, "one", 600000, "timeout (default 10m)");
+    assert_stream_timeout(config, "two", 2000, "timeout under models.two");
+    assert_stream_timeout(config, "three", 3000, "stream_timeout under models.three");
+    config_unref(config);
+    char *text = xasprintf("timeout: 4s\nstream_timeout: 5s\nkeepalive: 6s\nreasoning: off\n%s", models);
+    config = config_case_must_load(text);
+    assert_stream_timeout(config, "one", 5000, "stream_timeout");
+    assert_stream_timeout(config, "two", 5000, "stream_timeout");
+    assert_stream_timeout(config, "three", 3000, "stream_timeout under models.three");
+    const struct route *three = config_find_route(config, "three");
+    ck_assert_int_eq(three->timeout_ms, 2000);
+    ck_assert_str_eq(three->timeout_key, "timeout under models.three");
+    ck_assert_int_eq(three->keepalive_ms, 6000);
+    ck_assert_int_eq(three->reasoning, REASONING_OFF);
+    config_unref(config);
+    free(text);
 }
 END_TEST
 
@@ -303,6 +353,7 @@ static Suite *config_native_suite(void)
     tcase_add_test(keys, every_number_of_the_schema_is_in_the_table_above);
     tcase_add_test(keys, the_defaults_are_those_that_are_promised);
     tcase_add_test(keys, a_model_starts_from_the_general_values_and_overrides_them);
+    tcase_add_test(keys, a_stream_without_a_timeout_of_its_own_has_that_of_its_model);
     tcase_add_test(keys, input_map_params_and_info_become_json);
     tcase_add_test(keys, keys_may_be_one_text_a_list_of_texts_or_maps);
     tcase_add_test(keys, durations_and_sizes_may_be_spelt_in_many_ways);

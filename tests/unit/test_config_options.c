@@ -102,6 +102,45 @@ START_TEST(the_command_line_goes_before_the_environment_and_that_before_the_file
 }
 END_TEST
 
+START_TEST(limits_of_the_command_line_go_before_the_file)
+{
+    static const char text[] = "max_in_flight: 7\nidle_timeout: 8s\nmodels: {m: a/b}\n";
+    struct config *config = config_case_must_load(text);
+    ck_assert_int_eq(config->max_in_flight, 7);
+    ck_assert_int_eq(config->idle_timeout_ms, 8000);
+    config_unref(config);
+    config_case_variable("KEEPALIVE_TIMEOUT", "9");
+    config = config_case_must_load(text);
+    ck_assert_int_eq(config->idle_timeout_ms, 9000);
+    config_unref(config);
+    struct config_options options = config_case_options();
+    options.file = config_case_file("config.yaml", text);
+    options.max_in_flight = 10;
+    options.idle_timeout_ms = 11000;
+    config = config_case_load_options(&options);
+    ck_assert_int_eq(config->max_in_flight, 10);
+    ck_assert_int_eq(config->idle_timeout_ms, 11000);
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(a_number_of_the_command_line_that_is_out_of_range_is_said_with_its_flag)
+{
+    struct config_options options = config_case_options();
+    options.workers = 65;
+    ck_assert_ptr_null(config_case_load_options(&options));
+    ck_assert_str_eq(config_case_message(), "--num_workers: this is out of range: from 1 to 64");
+    options = config_case_options();
+    options.max_in_flight = -1;
+    ck_assert_ptr_null(config_case_load_options(&options));
+    ck_assert_str_eq(config_case_message(), "--limit_concurrency: this is out of range: from 1 to 1000000");
+    options = config_case_options();
+    options.idle_timeout_ms = 99;
+    ck_assert_ptr_null(config_case_load_options(&options));
+    ck_assert_str_eq(config_case_message(), "--keepalive_timeout: this is out of range: from 100 ms to 3600000 ms");
+}
+END_TEST
+
 static const struct {
     const char *name, *value, *part;
 } wrong_variables[] = {
@@ -109,6 +148,10 @@ static const struct {
     {"PORT", "http", "environment: PORT: the port must be a number"},
     {"PORT", "-1", "environment: PORT: the port must be a number"},
     {"NUM_WORKERS", "0", "environment: NUM_WORKERS: this is out of range"},
+    {"KEEPALIVE_TIMEOUT", "soon", "environment: KEEPALIVE_TIMEOUT: this must be a duration"},
+    {"KEEPALIVE_TIMEOUT", "0", "environment: KEEPALIVE_TIMEOUT: this is out of range"},
+    {"LITELLM_MAX_STREAMING_DURATION_SECONDS", "x",
+     "environment: LITELLM_MAX_STREAMING_DURATION_SECONDS: this must be a duration"},
     {"LITELLM_LOG", "loud", "environment: LITELLM_LOG: this must be one of"},
     {"DEBUG", "maybe", "environment: DEBUG: this must be true or false"},
     {"JSON_LOGS", "maybe", "environment: JSON_LOGS: this must be true or false"},
@@ -231,13 +274,13 @@ START_TEST(what_needs_a_restart_is_named)
 {
     struct config *old = config_case_must_load("models: {m: a/b}\nworkers: 1\n");
     struct config *same = config_case_must_load("models: {m: c/d}\ntimeout: 5m\nworkers: 1\n");
-    struct config *other = config_case_must_load(
-        "models: {m: a/b}\nlisten: 127.0.0.1:1\nworkers: 2\nreplicate: {proxy: 'http://p:1', connect_timeout: 1s}\n");
+    struct config *other = config_case_must_load("models: {m: a/b}\nlisten: 127.0.0.1:1\nworkers: 2\nidle_timeout: "
+                                                 "5s\nreplicate: {proxy: 'http://p:1', connect_timeout: 1s}\n");
     char keys[256], few[8];
     config_restart_keys(old, same, keys, sizeof keys);
     ck_assert_str_eq(keys, "");
     config_restart_keys(old, other, keys, sizeof keys);
-    ck_assert_str_eq(keys, "listen, workers, replicate.proxy, replicate.connect_timeout");
+    ck_assert_str_eq(keys, "listen, workers, idle_timeout, replicate.proxy, replicate.connect_timeout");
     config_restart_keys(old, other, few, sizeof few);
     ck_assert_str_eq(few, "listen,");
     config_unref(old);
@@ -266,6 +309,8 @@ static Suite *config_options_suite(void)
     tcase_add_test(options, with_nothing_at_all_both_ways_to_start_are_told);
     tcase_add_test(options, the_file_may_be_named_by_the_environment);
     tcase_add_test(options, the_command_line_goes_before_the_environment_and_that_before_the_file);
+    tcase_add_test(options, limits_of_the_command_line_go_before_the_file);
+    tcase_add_test(options, a_number_of_the_command_line_that_is_out_of_range_is_said_with_its_flag);
     tcase_add_loop_test(options, a_wrong_variable_is_named_and_not_shown, 0,
                         (int)(sizeof wrong_variables / sizeof wrong_variables[0]));
     tcase_add_test(options, variables_stand_in_where_the_file_is_silent);

@@ -1,0 +1,82 @@
+/* Takes the place of replicate/prediction.c: nothing runs, and the end of each prediction is a call of the test's. */
+#include "fake_prediction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/ensure.h"
+
+enum { PREDICTIONS_MAX = 256 };
+
+static struct prediction *started[PREDICTIONS_MAX];
+static size_t count;
+
+void fake_predictions_reset(void)
+{
+    for (size_t i = 0; i < count; i++) {
+        job_free(started[i]->job);
+        free(started[i]);
+    }
+    count = 0;
+}
+
+size_t fake_predictions_count(void)
+{
+    return count;
+}
+
+struct prediction *fake_prediction_at(size_t index)
+{
+    ensure(index < count);
+    return started[index];
+}
+
+struct prediction *prediction_start(struct engine *engine, struct job **job, const struct prediction_observer *observer,
+                                    void *arg, size_t index)
+{
+    (void)engine;
+    ensure(count < PREDICTIONS_MAX);
+    struct prediction *prediction = xcalloc(1, sizeof *prediction);
+    *prediction =
+        (struct prediction){.job = job_take(job), .observer = observer, .arg = arg, .index = index, .grace_ms = -100};
+    started[count++] = prediction;
+    return prediction;
+}
+
+void prediction_abandon(struct prediction **prediction, int64_t grace_ms)
+{
+    ensure(*prediction != NULL && !(*prediction)->is_finished && !(*prediction)->is_abandoned);
+    (*prediction)->is_abandoned = true;
+    (*prediction)->grace_ms = grace_ms;
+    *prediction = NULL;
+}
+
+const char *prediction_id(const struct prediction *prediction)
+{
+    ensure(!prediction->is_finished && !prediction->is_abandoned);
+    return prediction->id;
+}
+
+void fake_prediction_finish(struct prediction *prediction, struct outcome *outcome)
+{
+    ensure(!prediction->is_finished && !prediction->is_abandoned);
+    prediction->is_finished = true;
+    snprintf(outcome->prediction_id, sizeof outcome->prediction_id, "%s", prediction->id);
+    prediction->observer->finished(prediction->arg, prediction->index, outcome);
+}
+
+void fake_prediction_succeed(struct prediction *prediction, const char *text)
+{
+    struct outcome *outcome = outcome_new();
+    outcome->succeeded = true;
+    outcome->output = json_string(text);
+    outcome->usage = (struct usage){.reported = true, .input_tokens = 3, .output_tokens = 2};
+    fake_prediction_finish(prediction, outcome);
+}
+
+void fake_prediction_fail(struct prediction *prediction, const struct error *error)
+{
+    struct outcome *outcome = outcome_new();
+    outcome->error = *error;
+    fake_prediction_finish(prediction, outcome);
+}
