@@ -37,7 +37,8 @@ try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && e
 try_link = $(shell echo 'int main(void){return 0;}' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo $(1))
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-            -Wformat=2 -Wundef -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
+            -Wformat=2 -Wundef -Wpointer-arith -Wvla -Werror=incompatible-pointer-types \
+            -Werror=int-conversion -Werror=implicit-function-declaration $(if $(WERROR),-Werror)
 
 ifeq ($(SAN),asan)
   MODE_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -4,7 +4,8 @@
 #   BUILD=build SAN= sh scripts/run-tests.sh [PROGRAM…]
 #
 # One line each; the output of what failed follows its line. The last line is `N passed, N failed`. Under a sanitizer
-# (SAN=asan, SAN=tsan) the lints and the client tests are left out: they would say the same again.
+# (SAN=asan, SAN=tsan) the lints and the client tests are left out: they would say the same again. Check forks for each
+# test there too: its own process has one thread, so that ThreadSanitizer has nothing against it.
 set -eu
 
 BUILD=${BUILD:-build}
@@ -91,13 +92,13 @@ run_all() {
     [ $# -eq 0 ] || printf '%s\n' "$@" | xargs -P "$jobs" -I '{}' sh "$here/run-tests.sh" --one '{}'
 }
 
-# The end-to-end tests measure times and start many connections: one at a time. The rest goes side by side.
-quick=''
-end_to_end=''
+# Two at a time: nearly all of them wait most of their time. What puts the machine under load runs alone.
+together=''
+alone=''
 for program; do
     case $program in
-    */tests/e2e/*) end_to_end="$end_to_end $program" ;;
-    *) quick="$quick $program" ;;
+    */test_load) alone="$alone $program" ;;
+    *) together="$together $program" ;;
     esac
 done
 scripts=''
@@ -108,8 +109,8 @@ if [ -z "$SAN" ]; then
 fi
 # shellcheck disable=SC2086 # no path of ours holds a space
 {
-    run_all 2 $quick
-    run_all 1 $end_to_end
+    run_all 2 $together
+    run_all 1 $alone
     run_all 1 $scripts
 }
 

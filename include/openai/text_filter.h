@@ -52,7 +52,7 @@ bool text_filter_end(struct text_filter *filter, struct buf *reasoning, struct b
 /* Has a stop string ended the content? Nothing that follows is of use then. */
 bool text_filter_is_stopped(const struct text_filter *filter);
 
-/* Feed and end at once, on a filter that was fed nothing. Here a `</think>` that was never opened is known before
+/* Feed and end at once, on a filter that was fed nothing. Here a `</think>` that no `<think>` precedes is known before
  * anything was given away: in REASONING_AUTO all before it is reasoning then. */
 bool text_filter_whole(struct text_filter *filter, const char *text, size_t length, struct buf *reasoning,
                        struct buf *content);

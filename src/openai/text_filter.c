@@ -267,7 +267,10 @@ bool text_filter_is_stopped(const struct text_filter *filter)
 bool text_filter_whole(struct text_filter *filter, const char *text, size_t length, struct buf *reasoning,
                        struct buf *content)
 {
-    if (filter->mode == REASONING_AUTO && memmem(text, length, closing_tag, CLOSING_BYTES))
+    const char *closing = memmem(text, length, closing_tag, CLOSING_BYTES);
+    /* Tags in the midst of a text are text: only a closing one that no opening one precedes was opened unseen. */
+    bool was_opened_unseen = closing != NULL && !memmem(text, (size_t)(closing - text), opening_tag, OPENING_BYTES);
+    if (filter->mode == REASONING_AUTO && was_opened_unseen)
         filter->mode = REASONING_OPENED;
     text_filter_feed(filter, text, length, reasoning, content);
     return text_filter_end(filter, reasoning, content);

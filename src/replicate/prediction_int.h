@@ -36,7 +36,6 @@ struct prediction_stream {
     struct loop_timer reconnect;
     struct loop_timer catch_up; /* until then it may lag behind what a poll showed */
     size_t owed_bytes;          /* what a poll showed */
-    bool is_over;               /* never to be connected again */
     bool is_done;               /* the prediction is about to be terminal */
     bool was_silent_close;      /* this connection announced that it is closed for silence */
     bool is_unnumbered;         /* some event had no id that grows: the stream cannot be gone on with */

@@ -53,7 +53,6 @@ void prediction_stream_close(struct prediction *prediction)
 {
     disconnect(prediction);
     loop_timer_clear(prediction->engine->options.loop, &prediction->stream.reconnect);
-    prediction->stream.is_over = true;
 }
 
 void prediction_stream_leave(struct prediction *prediction, int64_t delay_ms)
@@ -261,8 +260,7 @@ static void on_reconnect_due(void *arg)
 /* Once only, and only from the start of the text: a stream that was left is not begun again. */
 bool prediction_stream_is_offered(const struct prediction *prediction, const struct api_prediction *answer)
 {
-    const struct prediction_stream *stream = &prediction->stream;
-    return prediction->job->wants_pieces && prediction->observer != NULL && !stream->is_over && stream->url == NULL &&
+    return prediction->job->wants_pieces && prediction->observer != NULL && prediction->stream.url == NULL &&
            prediction->pieces.given_bytes == 0 && api_stream_url(prediction->job, answer) != NULL;
 }
 

@@ -33,6 +33,7 @@ struct exchange {
     struct outcome **outcomes;
     size_t choices, pending;
     bool has_begun_answer; /* of a stream: the endpoint's first frames are out */
+    char (*ids)[64];           /* of the predictions, "" where there was none */
     struct buf prediction_ids; /* joined by ", ", in the order of the choices */
     char version[80];          /* the one that ran, for the log */
     int polls;

@@ -93,8 +93,11 @@ void exchange_collect_ids(struct exchange *exchange)
         const char *id = exchange->outcomes[i] != NULL      ? exchange->outcomes[i]->prediction_id
                          : exchange->predictions[i] != NULL ? prediction_id(exchange->predictions[i])
                                                             : "";
-        if (id[0] != '\0')
-            buf_printf(&exchange->prediction_ids, "%s%s", exchange->prediction_ids.length > 0 ? ", " : "", id);
+        if (id[0] != '\0') /* an id once known stays, though its prediction was let go of */
+            snprintf(exchange->ids[i], sizeof exchange->ids[i], "%s", id);
+        if (exchange->ids[i][0] != '\0')
+            buf_printf(&exchange->prediction_ids, "%s%s", exchange->prediction_ids.length > 0 ? ", " : "",
+                       exchange->ids[i]);
     }
 }
 
@@ -148,6 +151,7 @@ static bool start_predictions(struct exchange *exchange, json_t *input, struct e
     exchange->choices = exchange->pending = (size_t)exchange->call.n;
     exchange->predictions = xcalloc(exchange->choices, sizeof(struct prediction *));
     exchange->outcomes = xcalloc(exchange->choices, sizeof(struct outcome *));
+    exchange->ids = xcalloc(exchange->choices, sizeof *exchange->ids);
     struct job *jobs[CALL_MAX_CHOICES];
     for (size_t i = 0; i < exchange->choices; i++) {
         jobs[i] = make_job(exchange, input, err);
@@ -208,4 +212,5 @@ void exchange_run_dispose(struct exchange *exchange)
     }
     free(exchange->predictions);
     free(exchange->outcomes);
+    free(exchange->ids);
 }

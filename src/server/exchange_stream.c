@@ -96,6 +96,7 @@ void exchange_stream_start(struct exchange *exchange)
 
 static void finish(struct exchange *exchange, struct buf *frames)
 {
+    exchange_collect_ids(exchange); /* for the log: some may not have been known when the headers went out */
     encoder(exchange)->end(&exchange->call, frames);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
     reply_write(&exchange->request->reply, frames);
@@ -143,6 +144,7 @@ void exchange_stream_piece(struct exchange *exchange, size_t index, const char *
         return;
     }
     /* A stop string has ended the text: what the model goes on to say would only cost money. */
+    exchange_collect_ids(exchange);
     prediction_abandon(&exchange->predictions[index], 0);
     exchange->pending--;
     end_choice(exchange, index, &frames);

@@ -136,9 +136,11 @@ START_TEST(the_models_are_listed_alike_with_and_without_v1)
     json_t *body = bridge_json(&first);
     ck_assert_pstr_eq(json_text(body, "object"), "list");
     const json_t *data = json_object_get(body, "data");
-    ck_assert_uint_ge(json_array_size(data), 2);
-    ck_assert_pstr_eq(json_text(json_array_get(data, 0), "id"), "writer");
-    ck_assert_pstr_eq(json_text(json_array_get(data, 1), "id"), "house/writer");
+    size_t index, found = 0;
+    const json_t *model;
+    json_array_foreach(data, index, model) found +=
+        strcmp(json_text(model, "id"), "writer") == 0 || strcmp(json_text(model, "id"), "house/writer") == 0;
+    ck_assert_uint_eq(found, 2);
     json_decref(body);
     http_response_dispose(&first);
     http_response_dispose(&second);

@@ -29,6 +29,9 @@ static struct route make_route(char *alias, char *reference)
                           .poll_interval_ms = 2000,
                           .timeout_ms = BENCH_TIMEOUT_MS,
                           .timeout_key = "models.writer.timeout",
+                          .stream_timeout_ms = BENCH_STREAM_TIMEOUT_MS,
+                          .stream_timeout_key = "models.writer.stream_timeout",
+                          .keepalive_ms = BENCH_KEEPALIVE_MS,
                           .grace_ms = BENCH_GRACE_MS,
                           .input = json_object(),
                           .map = json_object(),
@@ -63,6 +66,7 @@ void bench_setup(void)
     bench.routes[0] = &bench.writer;
     bench.routes[1] = &bench.any;
     bench.config = (struct config){.read_timeout_ms = BENCH_READ_TIMEOUT_MS,
+                                   .write_timeout_ms = BENCH_WRITE_TIMEOUT_MS,
                                    .max_body_bytes = 1000,
                                    .max_in_flight = 100,
                                    .routes = bench.routes,
@@ -200,8 +204,17 @@ struct door *door_chat(const char *body)
 
 void door_hang_up(struct door *door)
 {
-    ck_assert(door->request.reply.is_suspended && !door->request.reply.is_ready);
+    const struct reply *reply = &door->request.reply;
+    ck_assert(reply->is_stream ? !reply->is_ended : reply->is_suspended && !reply->is_ready);
     exchange_client_gone(door->request.exchange);
+}
+
+void door_drain(struct door *door)
+{
+    struct reply *reply = &door->request.reply;
+    ck_assert(door->is_full && reply->is_stream && !reply->is_ended && !reply->is_dropped);
+    door->is_full = false;
+    reply->on_drained(door->request.exchange);
 }
 
 void door_close(struct door *door, bool sent)

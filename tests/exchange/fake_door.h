@@ -19,6 +19,7 @@
 #define BENCH_CHAT_OF_THREE "{\"model\":\"writer\",\"n\":3,\"messages\":[{\"role\":\"user\",\"content\":\"Say hi\"}]}"
 
 enum { BENCH_START_MS = 1000000, BENCH_TIMEOUT_MS = 60000, BENCH_READ_TIMEOUT_MS = 30000, BENCH_GRACE_MS = 7000 };
+enum { BENCH_STREAM_TIMEOUT_MS = 90000, BENCH_KEEPALIVE_MS = 10000, BENCH_WRITE_TIMEOUT_MS = 20000 };
 
 struct bench {
     struct shared shared;
@@ -47,6 +48,7 @@ struct door {
     } headers[8]; /* the client's */
     size_t header_count;
     bool is_raw, is_cut;
+    bool is_full; /* the test says so: what is written to the outbox finds it full */
 };
 
 struct door *door_new(const char *method, const char *path);
@@ -59,7 +61,8 @@ void door_done(struct door *door); /* the body is complete */
 struct door *door_post(const char *path, const char *body, const char *header, const char *value);
 struct door *door_chat(const char *body);
 
-void door_hang_up(struct door *door);          /* while it waits */
+void door_hang_up(struct door *door);          /* while it waits, or in the midst of a stream */
+void door_drain(struct door *door);            /* a full outbox has been taken by the client */
 void door_close(struct door *door, bool sent); /* the end, and the end of the turn */
 
 /* The answer's header, or NULL; one that is there twice fails the test. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/ensure.h"
 
@@ -37,8 +38,12 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     (void)engine;
     ensure(count < PREDICTIONS_MAX);
     struct prediction *prediction = xcalloc(1, sizeof *prediction);
-    *prediction =
-        (struct prediction){.job = job_take(job), .observer = observer, .arg = arg, .index = index, .grace_ms = -100};
+    *prediction = (struct prediction){.job = job_take(job),
+                                      .observer = observer,
+                                      .arg = arg,
+                                      .index = index,
+                                      .grace_ms = -100,
+                                      .status_word = "starting"};
     started[count++] = prediction;
     return prediction;
 }
@@ -51,15 +56,47 @@ void prediction_abandon(struct prediction **prediction, int64_t grace_ms)
     *prediction = NULL;
 }
 
-const char *prediction_id(const struct prediction *prediction)
+static void ensure_alive(const struct prediction *prediction)
 {
     ensure(!prediction->is_finished && !prediction->is_abandoned);
+}
+
+void prediction_pause(struct prediction *prediction)
+{
+    ensure_alive(prediction);
+    prediction->is_paused = true;
+    prediction->pauses++;
+}
+
+void prediction_resume(struct prediction *prediction)
+{
+    ensure_alive(prediction);
+    prediction->is_paused = false;
+    prediction->resumes++;
+}
+
+const char *prediction_status_word(const struct prediction *prediction)
+{
+    ensure_alive(prediction);
+    return prediction->status_word;
+}
+
+const char *prediction_id(const struct prediction *prediction)
+{
+    ensure_alive(prediction);
     return prediction->id;
+}
+
+void fake_prediction_piece(struct prediction *prediction, const char *text)
+{
+    ensure_alive(prediction);
+    ensure(prediction->job->wants_pieces);
+    prediction->observer->piece(prediction->arg, prediction->index, text, strlen(text));
 }
 
 void fake_prediction_finish(struct prediction *prediction, struct outcome *outcome)
 {
-    ensure(!prediction->is_finished && !prediction->is_abandoned);
+    ensure_alive(prediction);
     prediction->is_finished = true;
     snprintf(outcome->prediction_id, sizeof outcome->prediction_id, "%s", prediction->id);
     prediction->observer->finished(prediction->arg, prediction->index, outcome);

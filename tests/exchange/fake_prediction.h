@@ -16,11 +16,17 @@ struct prediction {
     char id[64]; /* "" until a test says that the create was answered */
     bool is_finished, is_abandoned;
     int64_t grace_ms; /* with which it was abandoned */
+    bool is_paused;
+    int pauses, resumes;     /* how often it was asked to */
+    const char *status_word; /* Replicate's, as a test says */
 };
 
 void fake_predictions_reset(void);                   /* frees all */
 size_t fake_predictions_count(void);                 /* started since the reset */
 struct prediction *fake_prediction_at(size_t index); /* in the order of their starts */
+
+/* More of its output's text. The observer may let go of it meanwhile. */
+void fake_prediction_piece(struct prediction *prediction, const char *text);
 
 /* Ends it with `outcome`, which is taken over; the id and the observer are those of the prediction. */
 void fake_prediction_finish(struct prediction *prediction, struct outcome *outcome);

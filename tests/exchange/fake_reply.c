@@ -33,9 +33,36 @@ void reply_send(struct reply *reply, int status, struct buf *body)
     buf_init(body, 0);
 }
 
-void reply_drop(struct reply *reply)
+void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained)
 {
     ensure(!reply->is_ready);
+    reply->is_stream = reply->is_ready = true;
+    reply->status = status;
+    reply->write_timeout_ms = write_timeout_ms;
+    reply->on_drained = on_drained;
+    reply->is_suspended = false;
+    buf_dispose(&reply->body);
+    buf_init(&reply->body, REPLY_MAX_BYTES);
+}
+
+bool reply_write(struct reply *reply, const struct buf *bytes)
+{
+    struct door *door = list_entry(reply, struct door, request.reply);
+    ensure(reply->is_stream && !reply->is_ended && !reply->is_dropped);
+    ensure(buf_append(&reply->body, bytes->data, bytes->length));
+    reply->body_bytes += bytes->length;
+    return !door->is_full;
+}
+
+void reply_stream_end(struct reply *reply)
+{
+    ensure(reply->is_stream && !reply->is_ended && !reply->is_dropped);
+    reply->is_ended = true;
+}
+
+void reply_drop(struct reply *reply)
+{
+    ensure(!reply->is_ready || (reply->is_stream && !reply->is_ended));
     reply->is_ready = true;
     reply->is_dropped = true;
 }

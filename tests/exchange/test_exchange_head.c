@@ -197,6 +197,21 @@ END_TEST
 
 /* ---- browsers ---- */
 
+/* A cache between must not give an answer without the origin's header to a page that needs it. */
+START_TEST(answers_vary_by_origin_where_any_is_allowed)
+{
+    static char *origins[] = {"https://app.test"};
+    bench.config.cors_origins = origins;
+    bench.config.cors_origin_count = (size_t)_i;
+    struct door *door = door_new("GET", "/nowhere");
+    door_open(door, -1);
+    door_expect_error(door, ERROR_UNKNOWN_PATH);
+    ck_assert_pstr_eq(door_answer(door, "Vary"), _i == 0 ? NULL : "Origin");
+    ck_assert_ptr_null(door_answer(door, "Access-Control-Allow-Origin"));
+    expect_closed_without_prediction(door);
+}
+END_TEST
+
 static void allow_origin(void)
 {
     static char *origins[] = {"https://app.test"};
@@ -243,6 +258,7 @@ START_TEST(an_error_too_can_be_read_by_an_allowed_origin)
     door_open(door, -1);
     door_expect_error(door, ERROR_UNKNOWN_PATH);
     ck_assert_str_eq(door_answer(door, "Access-Control-Allow-Origin"), "https://app.test");
+    ck_assert_str_eq(door_answer(door, "Vary"), "Origin");
     ck_assert_ptr_nonnull(strstr(door_answer(door, "Access-Control-Expose-Headers"), "x-should-retry"));
     expect_closed_without_prediction(door);
 }
@@ -263,6 +279,7 @@ static Suite *exchange_head_suite(void)
     tcase_add_loop_test(tcase, nothing_new_is_begun_while_draining, 0, 2);
     tcase_add_loop_test(tcase, the_clients_own_request_id_is_kept_where_it_is_usable, 0, sizeof ids / sizeof ids[0]);
     tcase_add_test(tcase, two_requests_without_an_id_get_two);
+    tcase_add_loop_test(tcase, answers_vary_by_origin_where_any_is_allowed, 0, 2);
     tcase_add_test(tcase, a_preflight_is_answered_without_a_key);
     tcase_add_test(tcase, a_preflight_of_another_origin_is_an_ordinary_error);
     tcase_add_test(tcase, an_error_too_can_be_read_by_an_allowed_origin);

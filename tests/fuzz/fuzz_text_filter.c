@@ -188,7 +188,9 @@ static void check_whole(struct input input)
     ensure(text_filter_whole(&filter, input.text, input.length, &result.reasoning, &result.content));
     result.is_stopped = text_filter_is_stopped(&filter);
     text_filter_dispose(&filter);
-    if (input.mode == REASONING_AUTO && memmem(input.text, input.length, "</think>", 8) != NULL)
+    const char *closing = memmem(input.text, input.length, "</think>", 8);
+    if (input.mode == REASONING_AUTO && closing != NULL &&
+        memmem(input.text, (size_t)(closing - input.text), "<think>", 7) == NULL)
         input.mode = REASONING_OPENED;
     filter_simply(&input, &expected);
     compare(&result, &expected);

@@ -363,8 +363,12 @@ START_TEST(a_text_without_end_is_cancelled)
         stream_say("output", id, data);
     }
     bench_expect_unfinished();
-    stream_say("output", "100:67", data);
+    /* Twice in one go: of what comes after the end, nothing has an effect. */
+    char *twice = xasprintf("event: output\ndata: %s\n\nevent: output\ndata: %s\n\n", data, data);
+    stream_raw(twice);
+    free(twice);
     bench_expect_error(ERROR_UPSTREAM_ERROR);
+    ck_assert_int_eq(metrics_sum(METRIC_cancels_total), 1);
     ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, "64 MiB"));
     bench_finish_cancel();
     free(data);

@@ -109,6 +109,22 @@ START_TEST(a_stream_may_be_cut_after_every_single_piece)
 }
 END_TEST
 
+START_TEST(a_stream_that_begins_anew_may_number_its_events_then)
+{
+    stream_start();
+    stream_tell(0, 1, false);
+    stream_time_out();
+    bench_advance(0);
+    stream_tell(0, 5, true);
+    stream_time_out();
+    bench_advance(0);
+    ck_assert_str_eq(fake_transfer_header(stream_call(), "Last-Event-ID"), "100:4");
+    stream_tell(5, STORY_TOKENS, true);
+    stream_done();
+    stream_expect_story();
+}
+END_TEST
+
 static const char *const mixed_ids[][2] = {
     {"100:0", NULL},    /* the second shows the id of the first */
     {NULL, "100:0"},    /* the first has none */
@@ -272,6 +288,7 @@ static Suite *cut_suite(void)
     tcase_add_loop_test(tcase, a_stream_with_ids_goes_on_where_it_was_cut, 0, CUTS * CUT_WAYS * 2);
     tcase_add_loop_test(tcase, a_stream_without_ids_goes_on_by_polls, 0, CUTS * CUT_WAYS);
     tcase_add_test(tcase, a_stream_may_be_cut_after_every_single_piece);
+    tcase_add_test(tcase, a_stream_that_begins_anew_may_number_its_events_then);
     tcase_add_loop_test(tcase, ids_that_do_not_grow_are_no_reason_to_reconnect, 0, ROWS(mixed_ids));
     tcase_add_loop_test(tcase, a_resumed_stream_that_shows_no_ids_is_left_before_it_gives_anything, 0, 3);
     tcase_add_loop_test(tcase, reconnecting_in_vain_ends_after_five_times, 0, 3);

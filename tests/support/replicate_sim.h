@@ -230,7 +230,7 @@ enum sim_endpoint {
     SIM_CANCEL,
     SIM_MODEL,   /* GET /models/{owner}/{name} and its versions */
     SIM_OTHER,   /* list of predictions, account, hardware */
-    SIM_STREAM,  /* GET of a stream. Faults of no whole answer (slow, bytewise, no length) befall the stream; the others
+    SIM_STREAM,  /* GET of a stream. Faults that bend no answer (slow, bytewise, chunked) befall the stream; the others
                     a stream that holds nothing but `: hi` */
     SIM_UNKNOWN, /* a path or method that there is not */
     SIM_ENDPOINT_COUNT
@@ -239,7 +239,8 @@ enum sim_endpoint {
 enum sim_fault {
     SIM_FAULT_NONE = 0,
     SIM_FAULT_REFUSE,               /* stops listening and closes idle connections, at once; for delay_ms, or (0) until
-                                       replicate_sim_clear_faults. Endpoint, count and after mean nothing here */
+                                       replicate_sim_clear_faults. Endpoint, count and after mean nothing here; a
+                                       port of streams goes on listening */
     SIM_FAULT_SILENT,               /* reads the request, does what it asks, and never answers */
     SIM_FAULT_CLOSE_BEFORE_HEADERS, /* reads the request, does nothing, closes without an answer */
     SIM_FAULT_READ_AND_CLOSE,       /* reads the request, does what it asks, closes without an answer */

@@ -110,9 +110,10 @@ static int serve(struct replicate_sim *sim, const sigset_t *signals)
     fflush(stdout);
     sigwait(signals, &signal_number);
     replicate_sim_counters(sim, &counters);
-    printf("created %zu, succeeded %zu, failed %zu, cancelled %zu, aborted %zu, still running %zu\n", counters.created,
-           counters.succeeded, counters.failed, counters.cancelled + counters.deadline_canceled, counters.aborted,
-           counters.running);
+    printf("created %zu, succeeded %zu, failed %zu, cancelled %zu, aborted %zu, still running %zu; streams %zu with "
+           "%zu pieces\n",
+           counters.created, counters.succeeded, counters.failed, counters.cancelled + counters.deadline_canceled,
+           counters.aborted, counters.running, counters.streams_opened, counters.stream_pieces);
     return counters.running ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -62,6 +62,14 @@ struct transfer_request peer_request(void)
 
 /* ---- the viewer ---- */
 
+static void meddle(const struct viewer *viewer)
+{
+    if (viewer->sleeper && viewer->sleeper->transfer)
+        viewer_pause(viewer->sleeper);
+    if (viewer->victim)
+        transfer_cancel(&viewer->victim->transfer);
+}
+
 static void on_data(void *arg, const char *bytes, size_t length)
 {
     struct viewer *viewer = arg;
@@ -73,8 +81,8 @@ static void on_data(void *arg, const char *bytes, size_t length)
     viewer->length += length;
     viewer->bytes[viewer->length] = '\0';
     viewer->pieces++;
-    if (viewer->victim)
-        transfer_cancel(&viewer->victim->transfer);
+    if (viewer->length > viewer->meddles_after)
+        meddle(viewer);
     if (viewer->pauses_itself)
         viewer_pause(viewer);
     if (viewer->cancels_itself)

@@ -29,7 +29,9 @@ struct viewer {
     bool paused;        /* by hand: data is a failure then */
     bool pauses_itself; /* after each piece */
     bool cancels_itself;
-    struct viewer *victim; /* is cancelled at the first piece; NULL = nobody */
+    size_t meddles_after;   /* so many bytes: the next piece does to the two below what they are named for */
+    struct viewer *sleeper; /* is paused; NULL = nobody */
+    struct viewer *victim;  /* is cancelled; NULL = nobody */
     struct seen seen;
 };
 

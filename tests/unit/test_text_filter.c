@@ -271,8 +271,9 @@ END_TEST
 
 static const struct row unopened_rows[] = {
     {AUTO, "", "a</think>\n\nb", "a", "b", false},
-    {AUTO, "", "a <think> b</think>c</think>d", "a <think> b", "c</think>d", false},
+    {AUTO, "", "a <think> b</think>c</think>d", "", "a <think> b</think>c</think>d", false},
     {AUTO, "", "</think>b", "", "b", false},
+    {AUTO, "", "4, not <think>5</think>", "", "4, not <think>5</think>", false},
     {AUTO, "END", "aENDb</think>cENDd", "aENDb", "c", true},
     {AUTO, "", "a</think", "", "a</think", false},
     {OFF, "", "a</think>b", "", "a</think>b", false},

@@ -307,43 +307,60 @@ END_TEST
 
 /* ---- two at a time ---- */
 
-static struct transfer **paused_by_data;
-
-static void on_meddling_data(void *arg, const char *bytes, size_t length)
+/* Both have bytes held back and further ones, with the end, in their sockets: curl then brings the rest of both at
+ * once. */
+static void stall_both(void)
 {
-    (void)bytes;
-    (void)length;
-    int *pieces = arg;
-    ++*pieces;
-    transfer_pause(*paused_by_data);
-    transfer_resume(*paused_by_data);
-    transfer_pause(*paused_by_data);
-}
-
-static void on_meddling_done(void *arg, const struct transfer_answer *answer)
-{
-    (void)arg;
-    (void)answer;
-}
-
-START_TEST(a_piece_may_pause_and_resume_another_stream)
-{
-    int pieces = 0;
-    viewer_start(&viewer, NULL);
-    int fd = peer_accept();
-    paused_by_data = &viewer.transfer;
-    struct transfer_request request = peer_request();
-    request.on_data = on_meddling_data;
-    struct transfer *meddler = transfer_start(fixture_transfers, &request, on_meddling_done, &pieces);
-    peer_say(peer_accept(), STREAM_HEAD "\r\nsome");
-    TURN_UNTIL(pieces == 1);
-    viewer.paused = true;
-    peer_say(fd, STREAM_HEAD "Content-Length: 4\r\n\r\nsome");
+    struct viewer *viewers[] = {&viewer, &other};
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        viewer_start(viewers[i], NULL);
+        viewer_pause(viewers[i]);
+        viewers[i]->meddles_after = 4;
+        fds[i] = peer_accept();
+        peer_say(fds[i], STREAM_HEAD "Content-Length: 8\r\n\r\nsome");
+    }
     turn_for(20);
+    peer_say(fds[0], "more");
+    peer_say(fds[1], "more");
+}
+
+START_TEST(a_piece_may_pause_another_stream_whose_end_came_at_the_same_time)
+{
+    viewer.sleeper = &other;
+    other.sleeper = &viewer;
+    stall_both();
     viewer_resume(&viewer);
-    TURN_UNTIL(viewer.seen.calls);
-    ck_assert_str_eq(viewer.bytes, "some");
-    transfer_cancel(&meddler);
+    viewer_resume(&other);
+    TURN_UNTIL(viewer.seen.calls + other.seen.calls);
+    turn_for(20);
+    ck_assert_int_eq(viewer.seen.calls + other.seen.calls, 1);
+    struct viewer *sleeper = viewer.seen.calls ? &other : &viewer;
+    ck_assert(sleeper->paused);
+    ck_assert_uint_le(sleeper->length, 4);
+    if (_i == 0) {
+        transfer_cancel(&sleeper->transfer);
+        return;
+    }
+    viewer_resume(sleeper);
+    TURN_UNTIL(sleeper->seen.calls);
+    ck_assert_int_eq(sleeper->seen.result, TRANSFER_ANSWERED);
+    ck_assert_str_eq(sleeper->bytes, "somemore");
+}
+END_TEST
+
+START_TEST(a_piece_may_cancel_another_stream_whose_end_came_at_the_same_time)
+{
+    viewer.victim = &other;
+    other.victim = &viewer;
+    stall_both();
+    viewer_resume(&viewer);
+    viewer_resume(&other);
+    TURN_UNTIL(viewer.seen.calls + other.seen.calls);
+    turn_for(20);
+    ck_assert_int_eq(viewer.seen.calls + other.seen.calls, 1);
+    ck_assert_uint_le(viewer.seen.calls ? other.length : viewer.length, 4);
+    ck_assert_uint_eq(viewer.seen.calls ? viewer.length : other.length, 8);
 }
 END_TEST
 
@@ -362,7 +379,8 @@ static Suite *transfer_pause_suite(void)
     tcase_add_loop_test(cases, a_silent_stream_is_lost, 0, 3);
     tcase_add_test(cases, a_stream_with_a_byte_now_and_then_is_not_silent);
     tcase_add_loop_test(cases, silence_does_not_count_while_paused_and_begins_anew_after_it, 0, 2);
-    tcase_add_test(cases, a_piece_may_pause_and_resume_another_stream);
+    tcase_add_loop_test(cases, a_piece_may_pause_another_stream_whose_end_came_at_the_same_time, 0, 2);
+    tcase_add_test(cases, a_piece_may_cancel_another_stream_whose_end_came_at_the_same_time);
     suite_add_tcase(suite, cases);
     return suite;
 }
