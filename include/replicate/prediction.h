@@ -5,7 +5,7 @@
  *              │  └─404: community model──▶ RESOLVING ─version─▶ CREATING
  *              │ 2xx: id
  *              ├─ already terminal ────────────────────────────────────────┐
- *              ├─ pieces wanted, a stream offered ─▶ STREAMING ─ terminal ─┤   (polled meanwhile when it is silent)
+ *              ├─ a stream offered, few of them ──▶ STREAMING ── terminal ─┤   (polled meanwhile when it is silent)
  *              │                                        │ done, broken,    │
  *              │                                        ▼ behind a poll    │
  *              └─ otherwise ─▶ SLEEPING ─timer─▶ POLLING ─── terminal ─────┤

@@ -10,7 +10,7 @@ static void give(struct prediction *prediction, const char *bytes, size_t length
 {
     const struct prediction_observer *observer = prediction->observer;
     pieces_count(&prediction->pieces, bytes, length);
-    if (length > 0 && observer != NULL && observer->piece != NULL)
+    if (length > 0 && prediction->job->wants_pieces && observer != NULL && observer->piece != NULL)
         observer->piece(prediction->arg, prediction->index, bytes, length);
 }
 

@@ -19,6 +19,7 @@ enum {
     IDLE_MS = 45 * 1000,         /* Replicate itself closes a silent stream after 30 s */
     KEPT_MS = 10 * 1000,         /* one that was held open so long did what it could */
     RECONNECTS_MAX = 5,
+    FOLLOWED_MAX = 400, /* predictions of a worker whose streams are read only to learn of their end */
     OWN_HEADERS = 2,
 };
 
@@ -257,11 +258,18 @@ static void on_reconnect_due(void *arg)
         connect_stream(prediction);
 }
 
+/* Where the pieces are not wanted, the stream still tells the end at once, which polls learn of half a pause later; but
+ * each costs a connection, so of those there are not many. */
+static bool is_worth_following(const struct prediction *prediction)
+{
+    return prediction->job->wants_pieces || engine_count_in(prediction->engine, PREDICTION_STREAMING) < FOLLOWED_MAX;
+}
+
 /* Once only, and only from the start of the text: a stream that was left is not begun again. */
 bool prediction_stream_is_offered(const struct prediction *prediction, const struct api_prediction *answer)
 {
-    return prediction->job->wants_pieces && prediction->observer != NULL && prediction->stream.url == NULL &&
-           prediction->pieces.given_bytes == 0 && api_stream_url(prediction->job, answer) != NULL;
+    return prediction->observer != NULL && prediction->stream.url == NULL && prediction->pieces.given_bytes == 0 &&
+           api_stream_url(prediction->job, answer) != NULL && is_worth_following(prediction);
 }
 
 void prediction_stream_start(struct prediction *prediction, const struct api_prediction *answer)

@@ -155,7 +155,8 @@ END_TEST
 
 START_TEST(the_alias_own_deadline_goes_before_the_general_one)
 {
-    static const struct chat_error timeout = {504, "server_error", "timeout", NULL, false, "raise timeout under models.quick"};
+    static const struct chat_error timeout = {504,  "server_error", "timeout",
+                                              NULL, false,          "raise timeout under models.quick"};
     struct http_response response = {0};
     bridge_start_sim(&bridge);
     replicate_sim_plan(bridge.sim, &(struct sim_plan){.model = BRIDGE_MODEL, .official = true, .boot_ms = SIM_HOLD});

@@ -192,6 +192,22 @@ START_TEST(a_request_that_is_refused_gives_its_place_back)
 }
 END_TEST
 
+/* Whoever asks one thing after the other is never told that he asks too much at once. Many rounds, because the answer
+ * and the return of the place would race. */
+START_TEST(who_has_an_answer_finds_the_place_free)
+{
+    static const struct sim_plan quick = {.model = BRIDGE_MODEL, .official = true};
+    struct http_response response = {0};
+    start(&quick,
+          HEAD "max_in_flight: 1\nworkers: 4\nmodels: {writer: {model: acme/writer, max_parallel_requests: 1}}\n");
+    for (int i = 0; i < 300; i++) {
+        chat_case_run(&bridge, &(struct chat_case){.more = wrong[0]}, &response);
+        ck_assert_msg(response.status == 400, "round %d: status %d: %s", i, response.status, response.body);
+    }
+    http_response_dispose(&response);
+}
+END_TEST
+
 static Suite *limits_suite(void)
 {
     Suite *suite = suite_create("limits");
@@ -203,6 +219,7 @@ static Suite *limits_suite(void)
     tcase_add_loop_test(tcase, a_limit_on_requests_at_the_same_time_counts_those_that_run, 0, LENGTH(parallel));
     tcase_add_test(tcase, requests_in_flight_are_limited_over_all_and_health_is_not);
     tcase_add_loop_test(tcase, a_request_that_is_refused_gives_its_place_back, 0, LENGTH(wrong));
+    tcase_add_test(tcase, who_has_an_answer_finds_the_place_free);
     suite_add_tcase(suite, tcase);
     return suite;
 }

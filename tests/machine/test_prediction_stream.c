@@ -301,16 +301,29 @@ START_TEST(output_of_another_shape_comes_with_the_outcome_alone)
 }
 END_TEST
 
-START_TEST(whoever_wants_no_pieces_gets_no_stream)
+START_TEST(whoever_wants_no_pieces_is_told_the_end_by_the_stream)
 {
     bench_start_model();
     answer_create_with_stream(STREAM_URL);
-    bench_expect_state(PREDICTION_SLEEPING);
+    bench_expect_state(PREDICTION_STREAMING);
     prediction_pause(bench.prediction);
-    bench_advance(250);
-    stream_answer_poll("succeeded", STORY_TOKENS);
+    stream_tell(0, STORY_TOKENS, true);
+    ck_assert_int_eq(bench.pieces, 0);
+    stream_done();
     bench_expect_success();
     stream_expect_given("");
+    ck_assert_int_eq(bench.outcome->polls, 1);
+}
+END_TEST
+
+/* The output is what the prediction says: nothing of the stream was given away that could contradict it. */
+START_TEST(a_stream_that_is_only_followed_may_tell_anything)
+{
+    bench_start_model();
+    answer_create_with_stream(STREAM_URL);
+    stream_say("output", "1:0", "something else");
+    stream_done();
+    bench_expect_success();
 }
 END_TEST
 
@@ -398,7 +411,8 @@ static Suite *stream_suite(void)
     tcase_add_test(tcase, without_a_stream_each_poll_gives_what_is_new);
     tcase_add_test(tcase, what_is_over_at_once_comes_as_one_piece);
     tcase_add_loop_test(tcase, output_of_another_shape_comes_with_the_outcome_alone, 0, 6);
-    tcase_add_test(tcase, whoever_wants_no_pieces_gets_no_stream);
+    tcase_add_test(tcase, whoever_wants_no_pieces_is_told_the_end_by_the_stream);
+    tcase_add_test(tcase, a_stream_that_is_only_followed_may_tell_anything);
     tcase_add_test(tcase, a_create_is_never_held_for_whoever_wants_pieces);
     tcase_add_test(tcase, many_pieces_arrive_whole);
     tcase_add_test(tcase, a_text_without_end_is_cancelled);
