@@ -80,6 +80,8 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(BUILD)/tests/fuzz/replay_%)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SECONDS ?= 10
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
+BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_bench.c,$(wildcard tests/bench/*.c)))
 
 # V=1 shows the commands; else there is a line each, and with -s nothing.
 Q := $(if $(V),,@)
@@ -90,7 +92,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all programs check lint fuzz fuzz-run demo run install uninstall clean help
+.PHONY: all programs check lint fuzz fuzz-run bench bench-smoke demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -127,6 +129,10 @@ $(BUILD)/tests/exchange/test_%: $(BUILD)/tests/exchange/test_%.o $(EXCHANGE_FAKE
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
 
+$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(BENCH_OBJECTS) $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(ARCHIVE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -141,7 +147,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(ARCHIVE)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) ## everything that `make check` runs, built and not run
+programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) ## all tests and benchmarks, built and not run
 
 check: programs
 	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
@@ -154,6 +160,12 @@ fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
 
 fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
+
+bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
+	@$(BUILD)/tests/bench/stream_bench
+
+bench-smoke: $(DAEMON) $(SIM) $(BENCHES) ## the same, small: what is sent must arrive
+	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3
 
 demo: $(DAEMON) $(SIM)
 	@BUILD=$(BUILD) FROM_MAKE=1 sh scripts/demo.sh
@@ -177,4 +189,4 @@ clean: ## every build directory
 help:
 	@sed -n 's/^#   //p' Makefile
 	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/\1 \2/p' Makefile | while read -r target what; do \
-		printf 'make %-10s %s\n' "$$target" "$$what"; done
+		printf 'make %-11s %s\n' "$$target" "$$what"; done

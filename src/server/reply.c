@@ -89,6 +89,9 @@ void reply_drop(struct reply *reply)
     ensure(!reply->is_ready || reply->is_stream);
     reply->is_dropped = true;
     mark_ready(reply);
+    /* Else a client that has half-closed and does not read would keep its connection until the write times out. */
+    if (reply->is_stream)
+        reply_cut(reply);
 }
 
 void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg)

@@ -31,7 +31,8 @@ static void give_up(struct event_reader *reader)
     reader->state = READING_BROKEN;
 }
 
-/* Moves bytes to `line` up to and with a line feed: how many were taken. `*whole`: the line is there, without its end. */
+/* Moves bytes to `line` up to and with a line feed: how many were taken. `*whole`: the line is there, without its end.
+ */
 static size_t take_line(struct event_reader *reader, struct buf *line, const char *bytes, size_t length, bool *whole)
 {
     const char *feed = memchr(bytes, '\n', length);

@@ -31,7 +31,7 @@ struct recording {
 
 struct stream_figures {
     double p50_ms, p99_ms, slowest_ms, largest_gap_ms;
-    double slowest_ever_ms; /* of the whole round */
+    double slowest_ever_ms;                                /* of the whole round */
     double daemon_cpu_us, simulator_cpu_us, client_cpu_us; /* a piece */
     double daemon_rss_kib;
     double steady_s, steady_pieces;

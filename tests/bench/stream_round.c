@@ -337,10 +337,15 @@ static void judge_and_free(struct client *client, struct round_result *result)
     if (!client->is_over)
         blame(client, "it did not end in time");
     end_client(client);
-    result->good += client->check.good;
-    result->lost += client->check.lost;
-    result->doubled += client->check.doubled;
-    result->garbled += client->check.garbled;
+    const struct piece_check *check = &client->check;
+    result->good += check->good;
+    result->lost += check->lost;
+    result->doubled += check->doubled;
+    result->garbled += check->garbled;
+    bool is_right = check->good == check->count && check->doubled + check->garbled == 0;
+    if (!is_right && *result->fault == '\0')
+        snprintf(result->fault, sizeof result->fault, "stream %s: %zu pieces good, %zu lost, %zu doubled, %zu garbled",
+                 check->name, check->good, check->lost, check->doubled, check->garbled);
     event_reader_dispose(&client->reader);
     piece_check_dispose(&client->check);
     buf_dispose(&client->message);

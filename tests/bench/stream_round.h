@@ -24,7 +24,7 @@ struct round_result {
     struct stream_figures figures;
     size_t good, lost, doubled, garbled; /* pieces */
     size_t faulty;                       /* streams that were wrong in any way besides */
-    char fault[512];                     /* what the first of these was; "" = there is none */
+    char fault[512];                     /* what was wrong first; "" = nothing */
 };
 
 void round_run(const struct round_options *options, struct round_result *result);

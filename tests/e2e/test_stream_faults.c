@@ -30,8 +30,9 @@ static const char text[] = "The na\xc3\xafve \xf0\x9f\x90\xb1 cat: said\n\ndata:
 struct fault_case {
     const char *name;
     struct sim_stream_plan stream;
-    const char *url;       /* instead of the prediction's own stream */
-    int64_t piece_ms;      /* 0 = 20 */
+    const char *url;  /* instead of the prediction's own stream */
+    int64_t piece_ms; /* 0 = 20 */
+    int64_t first_piece_ms;
     enum sim_fault spoilt; /* how the answer to the request for the stream is */
 };
 
@@ -144,7 +145,7 @@ static void begin(struct stream_client *client, size_t number, const struct faul
                                                       .official = true,
                                                       .pieces = pieces,
                                                       .piece_count = LENGTH(pieces),
-                                                      .first_piece_ms = 50,
+                                                      .first_piece_ms = fault->first_piece_ms,
                                                       .piece_ms = fault->piece_ms != 0 ? fault->piece_ms : 20,
                                                       .stream = fault->stream,
                                                       .stream_url = fault->url});

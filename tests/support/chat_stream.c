@@ -26,7 +26,7 @@ void chat_stream_begin(const struct bridge *bridge, const struct chat_case *requ
 void chat_stream_finish(struct stream_client *client)
 {
     bool is_whole = stream_read_to_end(client, 2 * daemon_patience_ms());
-    ck_assert_msg(is_whole, "the answer did not come to its end: status %d, %zu frames, the last is: %s",
+    ck_assert_msg(is_whole, "the answer did not come to its end: status %d, %zu frames, the last is: %.300s",
                   client->answer.status, client->frame_count,
                   client->frame_count > 0 ? client->frames[client->frame_count - 1].text : "(none)");
 }

@@ -11,7 +11,7 @@
 #include "base/ensure.h"
 #include "http_client_int.h"
 
-enum { RECEIVED_MAX_BYTES = 4 * 1024 * 1024, LITTLE_BYTES = 4096 };
+enum { RECEIVED_MAX_BYTES = 4 * 1024 * 1024, LITTLE_BYTES = 128 * 1024 };
 
 int64_t stream_now_us(void)
 {
@@ -30,6 +30,7 @@ bool stream_open(struct stream_client *client, int port, const struct http_reque
     return client->connection != NULL && http_send_request(client->connection, request);
 }
 
+/* Less than a segment of the loopback device would make the rest of the stream crawl. */
 void stream_take_little(struct stream_client *client)
 {
     int bytes = LITTLE_BYTES;
