@@ -174,10 +174,10 @@ run: $(DAEMON)
 	$(DAEMON) $(if $(wildcard $(CONFIG)),--config $(CONFIG))
 
 install: $(DAEMON)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/replibridge/examples
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/replibridge/config
 	install -m 755 $(DAEMON) $(DESTDIR)$(PREFIX)/bin/replibridge
-	install -m 644 README.md $(DESTDIR)$(PREFIX)/share/doc/replibridge/README.md
-	install -m 644 config.yaml.example config/*.yaml $(DESTDIR)$(PREFIX)/share/doc/replibridge/examples/
+	install -m 644 README.md config.yaml.example $(DESTDIR)$(PREFIX)/share/doc/replibridge/
+	install -m 644 config/*.yaml $(DESTDIR)$(PREFIX)/share/doc/replibridge/config/
 
 uninstall: ## what `make install` installed
 	rm -f $(DESTDIR)$(PREFIX)/bin/replibridge

@@ -27,6 +27,7 @@ enum flag {
     FLAG_IN_FLIGHT,
     FLAG_IDLE,
     FLAG_DEBUG,
+    FLAG_JSON_LOGS,
     FLAG_IGNORED,
     FLAG_REFUSED,
 };
@@ -48,6 +49,8 @@ static const struct option FLAGS[] = {
     {"keepalive_timeout", required_argument, NULL, FLAG_IDLE},
     {"debug", no_argument, NULL, FLAG_DEBUG},
     {"detailed_debug", no_argument, NULL, FLAG_DEBUG},
+    {"json_logs", no_argument, NULL, FLAG_JSON_LOGS},
+    {"json-logs", no_argument, NULL, FLAG_JSON_LOGS},
     {"api_base", required_argument, NULL, FLAG_IGNORED},
     {"temperature", required_argument, NULL, FLAG_IGNORED},
     {"max_tokens", required_argument, NULL, FLAG_IGNORED},
@@ -88,6 +91,7 @@ static const char HELP[] =
     "      --check            load the configuration, say what is wrong or ignored, and exit\n"
     "      --health           ask the daemon at that address whether it is ready, and exit\n"
     "      --log-level LEVEL  error, warn, info or debug\n"
+    "      --json_logs        log as JSON, on a terminal too (or JSON_LOGS)\n"
     "      --version, --help\n"
     "\n"
     "Without a file, REPLICATE_API_TOKEN must be set; then any owner/name[:version] is a model.\n"
@@ -145,6 +149,25 @@ static int take_number(int flag, struct config_options *options)
     }
 }
 
+/* Flags that must not be left alone in silence: what they ask for would not hold. */
+static int refuse(const char *name)
+{
+    static const struct {
+        const char *name, *why;
+    } refused[] = {
+        {"max_budget",
+         "spending is not counted here, so a limit on it would not hold; set a spend limit in your Replicate account."},
+        {"test", "no test request is sent; --check tests the configuration, --health asks a running daemon."},
+        {"ssl_", "TLS is not spoken here; leave it to a proxy in front."},
+    };
+    char flag[64];
+    snprintf(flag, sizeof flag, "--%s", name);
+    size_t i = 0;
+    while (i + 1 < sizeof refused / sizeof refused[0] && strncmp(name, refused[i].name, strlen(refused[i].name)) != 0)
+        i++;
+    return usage_error(flag, refused[i].why);
+}
+
 /* Takes one flag; an exit code, or -1 to go on. */
 static int take_flag(int flag, const char *name, struct command *command)
 {
@@ -172,6 +195,9 @@ static int take_flag(int flag, const char *name, struct command *command)
     case FLAG_DEBUG:
         options->log_level = "debug";
         return -1;
+    case FLAG_JSON_LOGS:
+        options->log_json = true;
+        return -1;
     case FLAG_PORT:
     case FLAG_WORKERS:
     case FLAG_IN_FLIGHT:
@@ -187,8 +213,7 @@ static int take_flag(int flag, const char *name, struct command *command)
                 name);
         return -1;
     case FLAG_REFUSED:
-        return usage_error(name, "not supported. Limits are set in the configuration file (`max_in_flight`, `rpm`), "
-                                 "TLS is left to a proxy in front.");
+        return refuse(name);
     case FLAG_VERSION:
         puts("replibridge " REPLIBRIDGE_VERSION);
         return EXIT_STOPPED;
@@ -244,7 +269,7 @@ int main(int argc, char **argv)
     int code = parse_flags(argc, argv, &command);
     if (code >= 0)
         return code;
-    struct config *config = config_load(&command.options, message, sizeof message);
+    struct config *config = daemon_load_config(&command.options, message, sizeof message);
     if (config == NULL) {
         fprintf(stderr, "replibridge: %s\n", message);
         return EXIT_BAD_CONFIG;

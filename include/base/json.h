@@ -19,6 +19,10 @@
  * nesting over 512 levels. The caller owns the value. */
 json_t *json_parse(const char *bytes, size_t length, struct error *err);
 
+/* For answers of others, which cannot be sent again: what json_parse refuses for the sake of `\u0000`, halves of
+ * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
+json_t *json_parse_lenient(const char *bytes, size_t length);
+
 /* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). */
 bool json_append(struct buf *out, const json_t *value);
 

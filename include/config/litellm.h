@@ -1,7 +1,8 @@
 /* One table row per key of LiteLLM's configuration: what becomes of it here, and the sentence that says so.
  *
  * Keys without a row: under litellm_params they are defaults for the model's `input`, elsewhere they are warned about
- * by name. A key that limits money or access is done or refused, never merely warned about. Constant; any thread. */
+ * by name, or refused where the name speaks of money or access. A key that limits money or access is done or refused,
+ * never merely warned about. Constant; any thread. */
 #ifndef CONFIG_LITELLM_H
 #define CONFIG_LITELLM_H
 
@@ -39,6 +40,7 @@ struct litellm_row {
     litellm_apply_fn *apply; /* of DO and MAP; NULL: `native`, or where that is NULL too, the key is structure */
     enum schema_section native_section;
     const char *native; /* the native key that it is */
+    bool empty_is_off;  /* of REFUSE: an empty list or map asks for nothing; of a list of those let in it would */
 };
 
 const struct litellm_row *litellm_rows(size_t *count);

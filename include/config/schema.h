@@ -23,6 +23,8 @@ enum schema_section {
 
 enum schema_type {
     SCHEMA_TEXT,      /* char * */
+    SCHEMA_FILE,      /* char *: a file that can be read */
+    SCHEMA_PROXY,     /* char *: a proxy's address */
     SCHEMA_SECRET,    /* char *: visible ASCII, never shown */
     SCHEMA_URL,       /* char *: http or https, no trailing slash */
     SCHEMA_REFERENCE, /* char *: a model, `replicate/` stripped */

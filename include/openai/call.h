@@ -22,6 +22,7 @@ struct call_request {
     const char *path_model; /* the model id in the path, decoded; NULL where the pattern has none */
     const char *body;
     size_t body_length;
+    bool is_unlisted;   /* the list of models is empty, as all are served by wildcards */
     const char *unique; /* at least 29 letters and digits, for the ids of answers */
     int64_t now_s;      /* Unix seconds, for `created` */
 };
@@ -30,11 +31,11 @@ enum { CALL_MAX_CHOICES = 128, CALL_MAX_STOPS = 16 };
 
 struct call {
     const struct endpoint *endpoint;
-    char *alias; /* the model id that the client named; NULL where the endpoint needs none */
-    int n;       /* predictions to run, 1..CALL_MAX_CHOICES */
-    bool is_stream;      /* the answer is wanted as events */
-    bool include_usage;  /* a stream is to end with its usage */
-    char id[48];       /* of the answer: "chatcmpl-…" */
+    char *alias;        /* the model id that the client named; NULL where the endpoint needs none */
+    int n;              /* predictions to run, 1..CALL_MAX_CHOICES */
+    bool is_stream;     /* the answer is wanted as events */
+    bool include_usage; /* a stream is to end with its usage */
+    char id[48];        /* of the answer: "chatcmpl-…" */
     int64_t created_s;
 
     json_t *body;     /* the decoded request object, whole; owned; NULL for requests without one */
@@ -42,11 +43,11 @@ struct call {
     json_t *params;   /* owned object: canonical name → checked value, for mapping; nulls left out */
 
     /* filled by mapping_input */
-    json_t *ignored;  /* owned array of names left out or clamped, in the client's spelling */
-    json_t *stops;    /* owned array of strings where the answer is cut; NULL = none */
-    int64_t token_limit; /* the limit on output tokens that was asked for; 0 = none */
+    json_t *ignored;               /* owned array of names left out or clamped, in the client's spelling */
+    json_t *stops;                 /* owned array of strings where the answer is cut; NULL = none */
+    int64_t token_limit;           /* the limit on output tokens that was asked for; 0 = none */
     enum reasoning_mode reasoning; /* where the model's thoughts go */
-    size_t prompt_bytes; /* text sent to the model, for estimating usage */
+    size_t prompt_bytes;           /* text sent to the model, for estimating usage */
 
     /* filled by the endpoint's finish */
     const char *usage_source; /* "reported" or "estimated"; NULL where the answer has no usage */
@@ -58,6 +59,9 @@ struct call {
 
 void call_init(struct call *call);
 void call_dispose(struct call *call);
+
+/* Frees the messages once they are mapped: they may be large, and the wait for the model long. */
+void call_forget_messages(struct call *call);
 
 /* Notes that the client's parameter `name` was left out or clamped; once each. */
 void call_ignore(struct call *call, const char *name);

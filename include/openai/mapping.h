@@ -17,8 +17,12 @@
  * NULL and err (UNSUPPORTED_PARAMETER, INVALID_VALUE …) where the request cannot be mapped faithfully. */
 json_t *mapping_input(struct call *call, const struct route *route, struct error *err);
 
-/* Replaces err->param, where it names an input of the model ("input.max_new_tokens", "max_new_tokens"), by the name under
- * which the client knows it ("max_tokens", "messages"); leaves others as they are, without "input.". */
+/* Can the parameters that the route sets (route->params) be sent at all? A wrong one would refuse every request that
+ * lacks it. False and err, its message the sentence and its param the name, for the first that cannot. */
+bool mapping_check(const struct route *route, struct error *err);
+
+/* Replaces err->param, where it names an input of the model ("input.max_new_tokens", "max_new_tokens"), by the name
+ * under which the client knows it ("max_tokens", "messages"); leaves others as they are, without "input.". */
 void mapping_name_param(const struct call *call, const struct route *route, struct error *err);
 
 #endif

@@ -53,7 +53,8 @@ bool text_filter_end(struct text_filter *filter, struct buf *reasoning, struct b
 bool text_filter_is_stopped(const struct text_filter *filter);
 
 /* Feed and end at once, on a filter that was fed nothing. Here a `</think>` that no `<think>` precedes is known before
- * anything was given away: in REASONING_AUTO all before it is reasoning then. */
+ * anything was given away: in REASONING_AUTO all before it is reasoning then, where the first such tag is followed by a
+ * line break or the end of the text, or stands at the start of a line. Elsewhere it is text. */
 bool text_filter_whole(struct text_filter *filter, const char *text, size_t length, struct buf *reasoning,
                        struct buf *content);
 

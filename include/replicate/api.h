@@ -13,12 +13,12 @@
 #include "base/job.h"
 
 /* What a status word means to us. Words not known yet mean: go on waiting. */
-#define API_STATUSES(X)                  \
-    X(STARTING, "starting", false)       \
-    X(PROCESSING, "processing", false)   \
-    X(SUCCEEDED, "succeeded", true)      \
-    X(FAILED, "failed", true)            \
-    X(CANCELED, "canceled", true)        \
+#define API_STATUSES(X)                                                                                                \
+    X(STARTING, "starting", false)                                                                                     \
+    X(PROCESSING, "processing", false)                                                                                 \
+    X(SUCCEEDED, "succeeded", true)                                                                                    \
+    X(FAILED, "failed", true)                                                                                          \
+    X(CANCELED, "canceled", true)                                                                                      \
     X(ABORTED, "aborted", true)
 
 enum api_status {
@@ -40,11 +40,12 @@ struct api_prediction {
     enum api_status status;
     json_t *output; /* owned; NULL when missing, null or "" */
     struct usage usage;
-    char error_text[512]; /* Replicate's own text, quoted for showing; "" when none */
+    char error_text[512];                  /* Replicate's own text, quoted for showing; "" when none */
     char stream_url[API_STREAM_URL_BYTES]; /* as it stands there: see api_stream_url; "" when none */
 };
 
-/* False and err (ERROR_UPSTREAM_ERROR) where it is no prediction: not JSON, no usable id or status. `token` is masked in texts. */
+/* False and err (ERROR_UPSTREAM_ERROR) where it is no prediction: not JSON, no usable id or status. `token` is masked
+ * in texts. */
 bool api_prediction_parse(const char *bytes, size_t length, const char *token, struct api_prediction *prediction,
                           struct error *err);
 void api_prediction_dispose(struct api_prediction *prediction);
@@ -56,8 +57,9 @@ bool api_prediction_url(const struct job *job, const char *id, struct buf *url);
 bool api_cancel_url(const struct job *job, const char *id, struct buf *url);
 bool api_model_url(const struct job *job, struct buf *url);
 
-/* Where the prediction's events may be read: NULL where it offers no stream, or one that is not to be trusted. Only https on
- * the API's own host, *.replicate.com or *.replicate.net; plain http on the API's own host alone, where the API has no more. */
+/* Where the prediction's events may be read: NULL where it offers no stream, or one that is not to be trusted. Only
+ * https on the API's own host, *.replicate.com or *.replicate.net; plain http on the API's own host alone, where the
+ * API has no more. */
 const char *api_stream_url(const struct job *job, const struct api_prediction *prediction);
 /* Is it the API's own scheme, host and port? To no other goes the token. */
 bool api_is_own_origin(const struct job *job, const char *url);
@@ -83,8 +85,9 @@ void api_prefer(int64_t wait_ms, char out[32]);
 /* latest_version.id of a model document. False and err (ERROR_MODEL_NOT_FOUND) when it has none. */
 bool api_latest_version(const char *bytes, size_t length, const char *name, char version[80], struct error *err);
 
-/* An answer to a create that is not 2xx, as the client's error. 422 names its field in err->param ("input.top_k" or "").
- * For a 429, err->retry_after_ms is what headers or body say (retry_after_header_ms: -1 = none), 0 when nothing does. */
+/* An answer to a create that is not 2xx, as the client's error. 422 names its field in err->param ("input.top_k" or
+ * ""). For a 429, err->retry_after_ms is what headers or body say (retry_after_header_ms: -1 = none), 0 when nothing
+ * does. */
 void api_create_error(int status, const char *body, size_t length, int64_t retry_after_header_ms, const struct job *job,
                       struct error *err);
 

@@ -29,21 +29,22 @@ struct loop_timer {
     void *arg;
 };
 
-struct loop *loop_new(void); /* NULL with errno set when the kernel has no descriptor left */
+struct loop *loop_new(void);       /* NULL with errno set when the kernel has no descriptor left */
 void loop_free(struct loop *loop); /* no watch or timer of an owner may remain */
 
 void loop_watch_init(struct loop_watch *watch, loop_event_fn on_event, void *arg);
 /* Begins to watch, or changes the events of a watched descriptor. False with errno set when epoll refuses. */
 bool loop_watch_set(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events);
-/* No event of this watch is delivered after this, also not from the batch being delivered. Harmless when not watched. */
+/* No event of this watch is delivered after this, also not from the batch being delivered. Harmless when not watched.
+ */
 void loop_watch_clear(struct loop *loop, struct loop_watch *watch);
 
 void loop_timer_init(struct loop_timer *timer, loop_timer_fn on_due, void *arg);
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms); /* again = moves it */
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 
-/* Waits for events, at most until the next timer and at most `max_wait_ms` (-1 = no bound of its own), delivers the events, then
- * the timers that are due. Returns at once after a loop_wake. */
+/* Waits for events, at most until the next timer and at most `max_wait_ms` (-1 = no bound of its own), delivers the
+ * events, then the timers that are due. Returns at once after a loop_wake. */
 void loop_turn(struct loop *loop, int64_t max_wait_ms);
 
 /* Makes the running or the next loop_turn return soon. */

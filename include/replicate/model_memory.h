@@ -15,7 +15,8 @@ struct model_memory *model_memory_new(void);
 void model_memory_free(struct model_memory *memory);
 
 /* The resolved version of the community model `name` ("owner/name"). False when unknown, or older than an hour. */
-bool model_memory_version(struct model_memory *memory, const char *name, int64_t now_ms, char version[MODEL_VERSION_BYTES]);
+bool model_memory_version(struct model_memory *memory, const char *name, int64_t now_ms,
+                          char version[MODEL_VERSION_BYTES]);
 void model_memory_set_version(struct model_memory *memory, const char *name, int64_t now_ms, const char *version);
 void model_memory_forget_version(struct model_memory *memory, const char *name);
 

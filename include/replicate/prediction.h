@@ -29,21 +29,21 @@
 #include "replicate/transfer.h"
 
 /* Name, word in logs. */
-#define PREDICTION_STATES(X)   \
-    X(CREATING, "creating")    \
-    X(BACKOFF, "backoff")      \
-    X(RESOLVING, "resolving")  \
-    X(SLEEPING, "sleeping")    \
-    X(POLLING, "polling")      \
-    X(STREAMING, "streaming")  \
-    X(CANCELING, "canceling")  \
+#define PREDICTION_STATES(X)                                                                                           \
+    X(CREATING, "creating")                                                                                            \
+    X(BACKOFF, "backoff")                                                                                              \
+    X(RESOLVING, "resolving")                                                                                          \
+    X(SLEEPING, "sleeping")                                                                                            \
+    X(POLLING, "polling")                                                                                              \
+    X(STREAMING, "streaming")                                                                                          \
+    X(CANCELING, "canceling")                                                                                          \
     X(DONE, "done")
 
 enum prediction_state {
 #define X(name, word) PREDICTION_##name,
     PREDICTION_STATES(X)
 #undef X
-    PREDICTION_STATE_COUNT
+        PREDICTION_STATE_COUNT
 };
 
 struct engine; /* one per worker: its predictions, by state */
@@ -53,21 +53,23 @@ struct engine_options {
     struct loop *loop;
     struct transfers *transfers;
     struct metrics *metrics;
-    struct pacing *pacing;             /* shared by all workers */
-    struct model_memory *models;       /* shared by all workers */
+    struct pacing *pacing;       /* shared by all workers */
+    struct model_memory *models; /* shared by all workers */
 };
 
 struct engine *engine_new(const struct engine_options *options);
-void engine_free(struct engine *engine); /* drops what is left without telling Replicate */
+void engine_free(struct engine *engine);          /* drops what is left without telling Replicate */
 size_t engine_count(const struct engine *engine); /* predictions in any state but DONE */
 size_t engine_count_in(const struct engine *engine, enum prediction_state state);
-void engine_cancel_abandoned(struct engine *engine); /* cancels at once what waits out its grace: the daemon is stopping */
+void engine_cancel_abandoned(
+    struct engine *engine);               /* cancels at once what waits out its grace: the daemon is stopping */
 void engine_sweep(struct engine *engine); /* frees what is DONE; at the end of each turn */
 
 struct prediction_observer {
-    /* More of the output's text, as soon as Replicate has it; 0..k times before `finished`, never from inside start. Only where the job wants
-     * pieces. Put together, the pieces of a prediction that succeeds are the text of its output (a string, or an array of strings),
-     * nothing twice, nothing missing; outputs of other shapes come with the outcome alone. May abandon this or other predictions. */
+    /* More of the output's text, as soon as Replicate has it; 0..k times before `finished`, never from inside start.
+     * Only where the job wants pieces. Put together, the pieces of a prediction that succeeds are the text of its
+     * output (a string, or an array of strings), nothing twice, nothing missing; outputs of other shapes come with the
+     * outcome alone. May abandon this or other predictions. */
     void (*piece)(void *arg, size_t index, const char *bytes, size_t length);
     /* The end, in success or not. `outcome` becomes the observer's; the handle is dead. Called exactly once. */
     void (*finished)(void *arg, size_t index, struct outcome *outcome);
@@ -84,8 +86,8 @@ enum { PREDICTION_KEEP = -1 };
  * *prediction becomes NULL. */
 void prediction_abandon(struct prediction **prediction, int64_t grace_ms);
 
-/* The observer cannot take more for now: the upstream stream is read no further, and no output is polled for. Repeating either is
- * harmless. A few pieces may still come after a pause. */
+/* The observer cannot take more for now: the upstream stream is read no further, and no output is polled for. Repeating
+ * either is harmless. A few pieces may still come after a pause. */
 void prediction_pause(struct prediction *prediction);
 void prediction_resume(struct prediction *prediction);
 

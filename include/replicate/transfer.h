@@ -1,7 +1,8 @@
 /* One HTTP exchange with Replicate, by libcurl's multi-socket interface on the worker's loop.
  *
- * start → handle; `done` exactly once, never from inside start; after cancel: nothing. First come, first served: at most
- * `max_active` are with curl, the rest wait in order. All on the loop's thread. The process ignores SIGPIPE. */
+ * start → handle; `done` exactly once, never from inside start; after cancel: nothing. First come, first served: of
+ * each kind at most `max_active` are with curl, the rest wait in order. All on the loop's thread. The process ignores
+ * SIGPIPE. */
 #ifndef REPLICATE_TRANSFER_H
 #define REPLICATE_TRANSFER_H
 
@@ -22,24 +23,28 @@ struct transfers_options {
     size_t max_active; /* 0 = 256 */
 };
 
+/* What waits behind what: each kind has its own queue, so that polls that hang hold up neither creates nor cancels. */
+enum transfer_kind { TRANSFER_CALL, TRANSFER_CREATE, TRANSFER_CANCEL, TRANSFER_KIND_COUNT };
+
 /* A piece of a streamed answer's body, as it comes. May cancel this or other transfers. */
 typedef void (*transfer_data_fn)(void *arg, const char *bytes, size_t length);
 
 struct transfer_request {
+    enum transfer_kind kind;
     const char *method; /* "GET" or "POST" */
     const char *url;
-    const char *token;  /* sent as Authorization: Bearer; NULL = none */
+    const char *token;            /* sent as Authorization: Bearer; NULL = none */
     const struct header *headers; /* further ones; copied. A body is application/json unless they say otherwise */
     size_t header_count;
-    const char *body;   /* copied; NULL = none (POST: empty) */
+    const char *body; /* copied; NULL = none (POST: empty) */
     size_t body_length;
     bool never_repeat;  /* the body must not go out twice: not even when a kept connection dies under it */
     int64_t timeout_ms; /* for the whole, from the moment it is given to curl; 0 = none */
     size_t max_answer_bytes;
 
-    /* For a stream: the body of a 2xx answer whose Content-Type begins with `accept` goes to on_data as it comes, and is neither
-     * collected nor bounded; any other answer is collected as usual. Streams are not counted among the `max_active`, and live in
-     * multis of their own, of at most 500 connections each. */
+    /* For a stream: the body of a 2xx answer whose Content-Type begins with `accept` goes to on_data as it comes, and
+     * is neither collected nor bounded; any other answer is collected as usual. Streams are not counted among the
+     * `max_active`, and live in multis of their own, of at most 500 connections each. */
     const char *accept;       /* sent as Accept; NULL = no such header, and no stream */
     transfer_data_fn on_data; /* NULL = no stream */
     int64_t idle_timeout_ms;  /* a stream without a byte for this long, pauses aside, ends as LOST; 0 = none */
@@ -67,7 +72,7 @@ struct transfer_answer {
 typedef void (*transfer_done_fn)(void *arg, const struct transfer_answer *answer);
 
 struct transfers *transfers_new(struct loop *loop, const struct transfers_options *options);
-void transfers_free(struct transfers *transfers); /* none may be left */
+void transfers_free(struct transfers *transfers);          /* none may be left */
 size_t transfers_count(const struct transfers *transfers); /* under way or queued */
 
 /* Everything in `request` is copied. */
@@ -77,8 +82,8 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
 /* No callback after this; *transfer becomes NULL. NULL is fine. */
 void transfer_cancel(struct transfer **transfer);
 
-/* A paused stream reads nothing more from its socket (what is on its way may still come): the sender is slowed down. Resuming may
- * deliver at the next turn. Only for streams; repeating either is harmless. */
+/* A paused stream reads nothing more from its socket (what is on its way may still come): the sender is slowed down.
+ * Resuming may deliver at the next turn. Only for streams; repeating either is harmless. */
 void transfer_pause(struct transfer *transfer);
 void transfer_resume(struct transfer *transfer);
 

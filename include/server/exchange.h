@@ -67,6 +67,9 @@ void exchange_fail(struct exchange *exchange, const struct error *error);
 /* The connection is done with this request, well (`sent`) or not. */
 void exchange_closed(struct exchange *exchange, bool sent);
 
+/* Bodies that are still being read must be in within a moment: the daemon is stopping. */
+void exchange_hurry(struct exchange_lists *lists);
+
 /* Fails all that run: the daemon is stopping. */
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error);
 

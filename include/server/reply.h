@@ -32,8 +32,8 @@ struct reply_header {
 };
 
 /* Above the high mark an outbox is full: whoever fills it should pause until it has been drained to the low mark. Above
- * its maximum the client is given up. */
-enum { REPLY_LOW_BYTES = 16 * 1024, REPLY_HIGH_BYTES = 64 * 1024, REPLY_MAX_BYTES = 16 * 1024 * 1024 };
+ * its maximum the client is given up: that is as much as any answer may have, for a text may come all at once. */
+enum { REPLY_LOW_BYTES = 16 * 1024, REPLY_HIGH_BYTES = 64 * 1024, REPLY_MAX_BYTES = 256 * 1024 * 1024 };
 
 /* The client hung up while the reply waited or was streamed. Called once at most; not after reply_send or
  * reply_stream_end. */
@@ -46,7 +46,7 @@ struct reply {
     struct MHD_Connection *connection;
     int fd;
     bool is_ready, is_dropped, is_suspended, is_sent;
-    bool is_stream, is_ended, was_full;
+    bool is_stream, is_ended, was_full, was_sent_raw;
     int status;
     struct reply_header headers[REPLY_MAX_HEADERS];
     size_t header_count;
@@ -96,7 +96,8 @@ bool reply_queue_flush(struct reply_queue *queue);
 /* Ends the connection, whatever was on its way. MHD notices by itself. */
 void reply_cut(struct reply *reply);
 
-/* Answers past MHD, which cannot answer in the middle of an upload, and ends the connection. */
+/* Answers past MHD, which cannot answer in the middle of an upload. Whoever calls sees to it that the connection ends.
+ */
 void reply_send_raw(struct reply *reply, int status, const struct buf *body);
 
 #endif

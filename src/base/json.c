@@ -121,6 +121,75 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
     return value;
 }
 
+/* ---- mending ---- */
+
+/* The code unit of an escape `\uXXXX` at `text`; -1 where there is none. */
+static int escaped_unit(const char *text, size_t length)
+{
+    int unit = 0;
+    if (length < 6 || text[0] != '\\' || text[1] != 'u')
+        return -1;
+    for (size_t i = 2; i < 6; i++) {
+        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+        const char *digit = text[i] == '\0' ? NULL : strchr(digits, text[i]);
+        if (digit == NULL)
+            return -1;
+        unit = unit * 16 + (int)((digit - digits) % 16);
+    }
+    return unit;
+}
+
+/* How many bytes at `text`, which begins with a backslash, are one escape; `*is_good` says whether a character comes of
+ * it. Two backslashes are taken as one escape, so that the second does not begin another. */
+static size_t escape_length(const char *text, size_t length, bool *is_good)
+{
+    int unit = escaped_unit(text, length);
+    *is_good = true;
+    if (unit < 0)
+        return length > 1 && text[1] == '\\' ? 2 : 1;
+    if (unit >= 0xD800 && unit <= 0xDBFF) {
+        int next = escaped_unit(text + 6, length - 6);
+        *is_good = next >= 0xDC00 && next <= 0xDFFF;
+        return *is_good ? 12 : 6;
+    }
+    *is_good = unit != 0 && !(unit >= 0xDC00 && unit <= 0xDFFF);
+    return 6;
+}
+
+/* True where anything was replaced. */
+static bool mend(const char *bytes, size_t length, struct buf *mended)
+{
+    bool is_changed = false;
+    for (size_t at = 0; at < length;) {
+        bool is_good = true;
+        size_t taken = bytes[at] == '\\' ? escape_length(bytes + at, length - at, &is_good)
+                                         : utf8_sequence(bytes + at, length - at);
+        if (taken == 0 || !is_good) {
+            buf_append(mended, "\xEF\xBF\xBD", 3);
+            is_changed = true;
+        } else {
+            buf_append(mended, bytes + at, taken);
+        }
+        at += taken > 0 ? taken : 1;
+    }
+    return is_changed;
+}
+
+json_t *json_parse_lenient(const char *bytes, size_t length)
+{
+    json_t *value = json_parse(bytes, length, NULL);
+    if (value != NULL || length == 0)
+        return value;
+    struct buf mended;
+    buf_init(&mended, length * 3);
+    if (mend(bytes, length, &mended))
+        value = json_parse(buf_text(&mended), mended.length, NULL);
+    buf_dispose(&mended);
+    return value;
+}
+
+/* ---- writing ---- */
+
 /* Half a value is worth nothing: what an append that overflowed has left is taken back. */
 static bool settle(struct buf *out, size_t length_before, bool succeeded)
 {

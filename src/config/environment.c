@@ -98,6 +98,14 @@ static bool boolean_from(struct loader *loader, const char *variable, bool *valu
     return text == NULL || value_boolean_text(text, value) || loader_fail(loader, &path, "this must be true or false");
 }
 
+/* Other programs share these variables and write words of their own (DEBUG=express:*), which mean nothing here. */
+static bool is_switched_on(const struct loader *loader, const char *variable)
+{
+    const char *text = loader_variable(loader, variable);
+    bool value = false;
+    return text != NULL && value_boolean_text(text, &value) && value;
+}
+
 bool environment_defaults(struct loader *loader)
 {
     return token_default(loader) && base_url_default(loader) && timeout_default(loader) &&
@@ -170,13 +178,12 @@ static bool override_limits(struct loader *loader)
 static bool override_log(struct loader *loader)
 {
     struct config *config = loader->config;
-    bool json = loader->options->log_json, debug = false, detailed = false;
-    if (!boolean_from(loader, "DEBUG", &debug) || !boolean_from(loader, "DETAILED_DEBUG", &detailed) ||
-        (!json && !boolean_from(loader, "JSON_LOGS", &json)))
+    bool json = loader->options->log_json;
+    if (!json && !boolean_from(loader, "JSON_LOGS", &json))
         return false;
     if (json)
         config->log.format = LOG_FORMAT_JSON;
-    if (debug || detailed)
+    if (is_switched_on(loader, "DEBUG") || is_switched_on(loader, "DETAILED_DEBUG"))
         config->log.level = LOG_LEVEL_DEBUG;
     const char *word = loader->options->log_level;
     struct path path = {.file = "--log-level"};

@@ -221,6 +221,8 @@ static bool use_entry(struct loader *loader, struct node *entry, const struct pa
         return load_entry(loader, entry, name->text, path);
     loader_warn(loader, path,
                 "\"%.100s\" is skipped: it is not a model of Replicate; write model: replicate/owner/name", name->text);
+    loader->skipped = xrealloc(loader->skipped, (loader->skipped_count + 1) * sizeof *loader->skipped);
+    loader->skipped[loader->skipped_count++] = name->text;
     return true;
 }
 
@@ -251,6 +253,12 @@ static bool add_alias(struct loader *loader, const struct node *node, const stru
         if (node->type == NODE_MAP && node_get(node, "hidden") != NULL)
             loader_warn(loader, path, "hidden has no effect: the alias is listed");
         return loader_add_route(loader, route, path);
+    }
+    for (size_t i = 0; i < loader->skipped_count; i++) {
+        if (strcmp(loader->skipped[i], target->text) == 0) {
+            loader_warn(loader, path, "skipped with its model, which is not one of Replicate");
+            return true;
+        }
     }
     return loader_fail(loader, path, "no model_name of model_list that is served matches this");
 }

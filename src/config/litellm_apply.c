@@ -7,12 +7,6 @@
 #include "litellm_int.h"
 #include "value_int.h"
 
-static const char *const section_names[LITELLM_SECTION_COUNT] = {
-    [LITELLM_TOP] = "the top of the file", [LITELLM_ENTRY] = "an entry of model_list",
-    [LITELLM_PARAMS] = "litellm_params",   [LITELLM_SETTINGS] = "litellm_settings",
-    [LITELLM_ROUTER] = "router_settings",  [LITELLM_GENERAL] = "general_settings",
-};
-
 /* Most of LiteLLM's keys are a native key by another name: type, range and message come from its row. */
 static bool set_native(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {
@@ -85,8 +79,8 @@ bool apply_retries(const struct litellm_scope *scope, const struct node *node, c
     return true;
 }
 
-static bool set_member(const struct litellm_scope *scope, json_t **object, const struct node *node,
-                       const struct path *path)
+bool litellm_set_member(const struct litellm_scope *scope, json_t **object, const struct node *node,
+                        const struct path *path)
 {
     if (*object == NULL)
         *object = json_object();
@@ -98,7 +92,7 @@ static bool set_member(const struct litellm_scope *scope, json_t **object, const
 
 bool apply_parameter(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {
-    return set_member(scope, &scope->route->params, node, path);
+    return litellm_set_member(scope, &scope->route->params, node, path);
 }
 
 static bool read_flag(const struct litellm_scope *scope, const struct node *node, const struct path *path, bool *flag)
@@ -154,6 +148,8 @@ bool apply_json_logs(const struct litellm_scope *scope, const struct node *node,
 bool apply_master_key(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {
     struct config *config = scope->loader->config;
+    if (node->type == NODE_SCALAR && (node_is_null(node) || node->text[0] == '\0'))
+        return loader_fail(scope->loader, path, "the key is empty; remove it to let everybody in");
     /* A second file may replace the key of the first; there is one master. */
     struct key *key = config->key_count > 0 ? &config->keys[0] : loader_add_key(scope->loader);
     struct schema_objects objects = {.config = config, .key = key};
@@ -195,38 +191,29 @@ bool apply_completion_model(const struct litellm_scope *scope, const struct node
     return true;
 }
 
-/* What is switched off needs neither a warning nor a refusal. */
-static bool is_off(const struct node *node)
+/* Who may use a model is access; its mode tells what clients may expect of it. Everything else of it is only shown. */
+bool apply_model_info(const struct litellm_scope *scope, const struct node *node, const struct path *path)
+{
+    if (!set_native(scope, node, path))
+        return false;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *value = node->members[i].value;
+        struct path member = path_member(path, node, i);
+        bool is_empty = litellm_is_off(value) || (value->type != NODE_SCALAR && value->count == 0);
+        if (strcmp(member.name, "access_groups") == 0 && !is_empty)
+            return loader_fail(scope->loader, &member, "%s", litellm_find(LITELLM_GENERAL, "custom_auth")->sentence);
+        if (strcmp(member.name, "mode") == 0 && !node_is_null(value) &&
+            (value->type != NODE_SCALAR ||
+             (strcmp(value->text, "chat") != 0 && strcmp(value->text, "completion") != 0)))
+            loader_warn(scope->loader, &member, "this release serves chat only");
+    }
+    return true;
+}
+
+bool litellm_is_off(const struct node *node)
 {
     bool flag;
     return node_is_null(node) || (value_boolean(node, &flag) && !flag);
-}
-
-/* A key without a row: an input of the model, or a slip, or something newer than the table. */
-static bool apply_unknown(const struct litellm_scope *scope, enum litellm_section section, struct node *node,
-                          const struct path *path)
-{
-    if (section == LITELLM_PARAMS)
-        return loader_interpolate(scope->loader, node, path) && set_member(scope, &scope->route->input, node, path);
-    if (is_off(node))
-        return true;
-    if (strstr(path->name, "budget") != NULL)
-        return loader_fail(scope->loader, path, "%s", litellm_find(LITELLM_SETTINGS, "max_budget")->sentence);
-    if (section == LITELLM_TOP && schema_find(SCHEMA_ROOT, path->name) != NULL)
-        return loader_fail(scope->loader, path,
-                           "this key belongs to our own form of the file, the rest to LiteLLM's; keep to one of them");
-    size_t count, first = 0, own = 0;
-    const struct litellm_row *rows = litellm_rows(&count);
-    for (size_t i = 0; i < count; i++) {
-        first = rows[i].section == section && own == 0 ? i : first;
-        own += rows[i].section == section;
-    }
-    const char *nearest = nearest_name(path->name, &rows[first].key, own, sizeof rows[0]);
-    if (nearest != NULL)
-        loader_warn(scope->loader, path, "unknown key, without effect; did you mean \"%s\"?", nearest);
-    else
-        loader_warn(scope->loader, path, "unknown key under %s, without effect", section_names[section]);
-    return true;
 }
 
 /* Variables are filled in only where the value is used: a key without effect must not fail for one that is missing. */
@@ -235,11 +222,12 @@ static bool apply_row(struct litellm_scope *scope, struct node *node, const stru
     const struct litellm_row *row = scope->row;
     switch (row->treatment) {
     case LITELLM_WARN:
-        if (!is_off(node))
+        if (!litellm_is_off(node))
             loader_warn(scope->loader, path, "%s", row->sentence);
         return true;
     case LITELLM_REFUSE:
-        return is_off(node) || loader_fail(scope->loader, path, "%s", row->sentence);
+        return litellm_is_off(node) || (row->empty_is_off && node->type != NODE_SCALAR && node->count == 0) ||
+               loader_fail(scope->loader, path, "%s", row->sentence);
     default:
         break;
     }
@@ -247,7 +235,8 @@ static bool apply_row(struct litellm_scope *scope, struct node *node, const stru
         return true; /* structure, read by litellm.c */
     if (!loader_interpolate(scope->loader, node, path))
         return false;
-    if (node_is_null(node))
+    /* Alone of all keys, an empty master key is no "not said": it would let everybody in. */
+    if (node_is_null(node) && row->apply != apply_master_key)
         return true;
     return row->apply != NULL ? row->apply(scope, node, path) : apply_native(scope, node, path);
 }
@@ -263,7 +252,7 @@ bool litellm_apply(struct loader *loader, enum litellm_section section, struct r
         struct path member = path_member(path, node, i);
         struct litellm_scope scope = {loader, litellm_find(section, member.name), route};
         bool ok = scope.row != NULL ? apply_row(&scope, node->members[i].value, &member)
-                                    : apply_unknown(&scope, section, node->members[i].value, &member);
+                                    : litellm_apply_unknown(&scope, section, node->members[i].value, &member);
         if (!ok)
             return false;
     }

@@ -20,6 +20,17 @@ bool litellm_apply(struct loader *loader, enum litellm_section section, struct r
 /* Keys that the table hands to these. */
 litellm_apply_fn apply_native, apply_timeout, apply_keepalive, apply_merge_reasoning, apply_provider, apply_api_base,
     apply_retries, apply_parameter, apply_system_prompt, apply_verbose, apply_json_logs, apply_master_key,
-    apply_request_size, apply_global_parallel, apply_completion_model;
+    apply_request_size, apply_global_parallel, apply_completion_model, apply_model_info;
+
+/* Adds a value to the object, which is made where it is NULL. */
+bool litellm_set_member(const struct litellm_scope *scope, json_t **object, const struct node *node,
+                        const struct path *path);
+
+/* What is switched off needs neither a warning nor a refusal. */
+bool litellm_is_off(const struct node *node);
+
+/* A key without a row: an input of the model, or a slip, or something newer than the table. */
+bool litellm_apply_unknown(const struct litellm_scope *scope, enum litellm_section section, struct node *node,
+                           const struct path *path);
 
 #endif

@@ -31,6 +31,7 @@ void loader_dispose(struct loader *loader)
     for (size_t i = 0; i < loader->config->route_count; i++)
         free(loader->route_places[i]);
     free(loader->variables);
+    free(loader->skipped);
     free(loader->route_places);
     route_free(loader->defaults);
 }

@@ -34,6 +34,8 @@ struct loader {
     const char *default_provider; /* custom_llm_provider of LiteLLM's default_litellm_params; belongs to the tree */
     struct variable *variables;   /* set by the file itself; they go before the environment */
     size_t variable_count;
+    const char **skipped; /* names of LiteLLM's entries for other providers; they belong to the tree */
+    size_t skipped_count;
     char **route_places; /* FILE:LINE of each route in `config`, for messages about duplicates */
 };
 

@@ -79,12 +79,29 @@ static bool check_key(struct loader *loader, const struct path *path)
     return true;
 }
 
+/* A slip in the name of a model would only show when the client is turned away. */
+static void warn_models_unserved(struct loader *loader, const struct path *path)
+{
+    const struct config *config = loader->config;
+    const struct key *key = &config->keys[config->key_count - 1];
+    for (size_t i = 0; i < key->model_count; i++) {
+        bool is_served = strchr(key->models[i], '*') != NULL;
+        for (size_t j = 0; !is_served && j < config->route_count; j++)
+            is_served = route_matches(config->routes[j]->alias, key->models[i], NULL, 0);
+        if (!is_served)
+            loader_warn(loader, path, "the key may use \"%.120s\", which is no name under models", key->models[i]);
+    }
+}
+
 static bool load_key(struct loader *loader, const struct node *node, const struct path *path)
 {
     struct schema_objects objects = {.config = loader->config, .key = loader_add_key(loader)};
     bool ok = node->type == NODE_MAP ? schema_set_section(loader, SCHEMA_KEY, &objects, node, path)
                                      : schema_set(loader, schema_find(SCHEMA_KEY, "key"), &objects, node, path);
-    return ok && check_key(loader, path);
+    if (!ok || !check_key(loader, path))
+        return false;
+    warn_models_unserved(loader, path);
+    return true;
 }
 
 /* `keys` is a list of maps or of texts, or one text. A list without elements would look like "nobody" and mean

@@ -35,14 +35,17 @@ static const struct schema_row rows[] = {
     {SCHEMA_ROOT, "stream_timeout", SCHEMA_DURATION, RANGE(10 * MS, 7 * DAY), ROUTE_FIELD(stream_timeout_ms),
      .meaning = "The longest a streamed answer may take; without it the timeout of its model."},
     {SCHEMA_ROOT, "keepalive", SCHEMA_DURATION, RANGE(0, HOUR), .fallback = "10s", ROUTE_FIELD(keepalive_ms),
-     .meaning = "A stream with nothing to say sends a comment this often; 0 turns it off."},
+     .meaning = "A stream with nothing to say sends a comment this often; with 0 none, and the 200 "
+                "comes only with the first piece."},
     {SCHEMA_ROOT, "drain_timeout", SCHEMA_DURATION, RANGE(0, DAY), .fallback = "30s", CONFIG_FIELD(drain_timeout_ms),
      .meaning = "How long running requests may go on after SIGTERM."},
     {SCHEMA_ROOT, "on_disconnect", SCHEMA_WORD, .words = "grace|cancel|keep", .fallback = "grace",
      ROUTE_FIELD(on_disconnect),
-     .meaning = "When a client hangs up: cancel at once, grace: cancel after a wait for its return, or keep running."},
+     .meaning = "When a client hangs up, grace: cancel at once, or after `grace` where it may retry; cancel: at "
+                "once; keep: never."},
     {SCHEMA_ROOT, "grace", SCHEMA_DURATION, RANGE(0, HOUR), .fallback = "10s", ROUTE_FIELD(grace_ms),
-     .meaning = "How long a prediction waits for its client to come back."},
+     .meaning = "How long to wait for a client that said that it may retry (OpenAI's SDKs do); others are not "
+                "waited for."},
     {SCHEMA_ROOT, "max_in_flight", SCHEMA_COUNT, RANGE(1, 1000000), .fallback = "10000",
      CONFIG_FIELD(max_in_flight),
      .meaning = "How many requests may be worked on at once; more are answered 503."},
@@ -70,10 +73,10 @@ static const struct schema_row rows[] = {
      .meaning = "Replicate's API, with its /v1."},
     {SCHEMA_REPLICATE, "token", SCHEMA_SECRET, ROUTE_FIELD(token),
      .meaning = "The token; without it REPLICATE_API_TOKEN or REPLICATE_API_KEY of the environment."},
-    {SCHEMA_REPLICATE, "ca_file", SCHEMA_TEXT, .needs_restart = true, CONFIG_FIELD(ca_file),
+    {SCHEMA_REPLICATE, "ca_file", SCHEMA_FILE, .needs_restart = true, CONFIG_FIELD(ca_file),
      .meaning = "A file of certificates to trust instead of the system's."},
-    {SCHEMA_REPLICATE, "proxy", SCHEMA_TEXT, .needs_restart = true, CONFIG_FIELD(proxy),
-     .meaning = "A proxy to reach Replicate through."},
+    {SCHEMA_REPLICATE, "proxy", SCHEMA_PROXY, .needs_restart = true, CONFIG_FIELD(proxy),
+     .meaning = "A proxy to reach Replicate through: http, https, socks5, socks5h or socks4, then :// and its host."},
     {SCHEMA_REPLICATE, "prefer_wait", SCHEMA_DURATION, RANGE(0, MINUTE), .fallback = "5s",
      ROUTE_FIELD(prefer_wait_ms),
      .meaning = "How long Replicate may hold the answer to a new prediction, at most 60s; 0 turns it off."},
@@ -203,6 +206,8 @@ static bool fail_unknown(struct loader *loader, enum schema_section section, con
             first = i;
         count++;
     }
+    if (section == SCHEMA_ROOT && (strcmp(path->name, "port") == 0 || strcmp(path->name, "host") == 0))
+        return loader_fail(loader, path, "unknown key; write listen: HOST:PORT");
     const char *nearest = nearest_name(path->name, &rows[first].name, count, sizeof rows[0]);
     if (nearest != NULL)
         return loader_fail(loader, path, "unknown key; did you mean \"%s\"?", nearest);

@@ -17,7 +17,7 @@ struct reading {
 typedef bool reader_fn(const struct reading *reading);
 
 /* Of schema_text.c. */
-reader_fn read_text, read_secret, read_url, read_reference, read_listen;
+reader_fn read_text, read_file, read_proxy, read_secret, read_url, read_reference, read_listen;
 /* Of schema_list.c. */
 reader_fn read_list, read_origins, read_headers, read_object, read_map, read_params;
 

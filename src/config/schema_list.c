@@ -32,6 +32,7 @@ static const char *const parameters[] = {
     "store",
     "metadata",
     "modalities",
+    "moderation",
     "prediction",
     "web_search_options",
     "functions",
@@ -60,6 +61,13 @@ static const char *const canonical_names[] = {
     "logprobs",
     "top_logprobs",
     "logit_bias",
+    "functions",
+    "function_call",
+    "web_search_options",
+    "parallel_tool_calls",
+    "audio",
+    "modalities",
+    "moderation",
 };
 
 enum {

@@ -1,8 +1,10 @@
 /* Readers of values that are texts: secrets, addresses, models. None of them repeats a value in a message. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/ensure.h"
 #include "schema_int.h"
@@ -28,6 +30,38 @@ bool read_text(const struct reading *reading)
     return true;
 }
 
+/* A file that is missing would only show with the first connection, as a failure of every one. */
+bool read_file(const struct reading *reading)
+{
+    if (!read_text(reading))
+        return false;
+    return access(*(char **)reading->field, R_OK) == 0 ||
+           loader_fail(reading->loader, reading->path, "the file cannot be read: %s", strerror(errno));
+}
+
+/* Like an address, but a user name with a password may stand before the host. */
+bool read_proxy(const struct reading *reading)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks5://", "socks5h://", "socks4://"};
+    if (!read_text(reading))
+        return false;
+    const char *host = NULL;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncasecmp(reading->node->text, schemes[i], strlen(schemes[i])) == 0)
+            host = reading->node->text + strlen(schemes[i]);
+    if (host == NULL)
+        return loader_fail(reading->loader, reading->path,
+                           "the address must begin with http://, https://, socks5://, socks5h:// or socks4://");
+    size_t length = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', length);
+    length -= at == NULL ? 0 : (size_t)(at + 1 - host);
+    host = at == NULL ? host : at + 1;
+    if (length == 0 || host[0] == ':')
+        return loader_fail(reading->loader, reading->path, "the address needs a host");
+    return strpbrk(reading->node->text, " \t") == NULL ||
+           loader_fail(reading->loader, reading->path, "the address must not hold blanks or control characters");
+}
+
 bool secret_is_clean(const char *text)
 {
     for (const char *at = text; *at != '\0'; at++)
@@ -40,6 +74,12 @@ bool read_secret(const struct reading *reading)
 {
     if (!require_text(reading, "a secret text"))
         return false;
+    /* Both dialects are in use side by side, and the other one's reference would be a secret that anybody can guess. */
+    if (reading->node->text[0] == '$' || strncmp(reading->node->text, "os.environ/", sizeof "os.environ/" - 1) == 0)
+        return loader_fail(reading->loader, reading->path,
+                           "this is the name of a variable, not a secret; in this form of the file a variable is "
+                           "written %s",
+                           reading->loader->dialect == DIALECT_NATIVE ? "${NAME}" : "os.environ/NAME");
     if (!secret_is_clean(reading->node->text))
         return loader_fail(reading->loader, reading->path,
                            "the value holds blanks, line breaks or other characters that no token has; remove them "

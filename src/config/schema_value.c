@@ -83,14 +83,12 @@ static bool read_word(const struct reading *reading)
 }
 
 static reader_fn *const readers[] = {
-    [SCHEMA_TEXT] = read_text,       [SCHEMA_SECRET] = read_secret,
-    [SCHEMA_URL] = read_url,         [SCHEMA_REFERENCE] = read_reference,
-    [SCHEMA_LISTEN] = read_listen,   [SCHEMA_INTEGER] = read_number,
-    [SCHEMA_COUNT] = read_number,    [SCHEMA_BOOLEAN] = read_boolean,
-    [SCHEMA_DURATION] = read_number, [SCHEMA_SIZE] = read_number,
-    [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,
-    [SCHEMA_ORIGINS] = read_origins, [SCHEMA_HEADERS] = read_headers,
-    [SCHEMA_OBJECT] = read_object,   [SCHEMA_MAP] = read_map,
+    [SCHEMA_TEXT] = read_text,       [SCHEMA_SECRET] = read_secret,   [SCHEMA_FILE] = read_file,
+    [SCHEMA_PROXY] = read_proxy,     [SCHEMA_URL] = read_url,         [SCHEMA_REFERENCE] = read_reference,
+    [SCHEMA_LISTEN] = read_listen,   [SCHEMA_INTEGER] = read_number,  [SCHEMA_COUNT] = read_number,
+    [SCHEMA_BOOLEAN] = read_boolean, [SCHEMA_DURATION] = read_number, [SCHEMA_SIZE] = read_number,
+    [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,       [SCHEMA_ORIGINS] = read_origins,
+    [SCHEMA_HEADERS] = read_headers, [SCHEMA_OBJECT] = read_object,   [SCHEMA_MAP] = read_map,
     [SCHEMA_PARAMS] = read_params,
 };
 
@@ -128,6 +126,8 @@ static void dispose_field(const struct schema_row *row, char *owner)
     size_t *count = (size_t *)(void *)(owner + row->second_offset);
     switch (row->type) {
     case SCHEMA_TEXT:
+    case SCHEMA_FILE:
+    case SCHEMA_PROXY:
     case SCHEMA_SECRET:
     case SCHEMA_URL:
     case SCHEMA_REFERENCE:
@@ -195,6 +195,8 @@ static void copy_field(const struct schema_row *row, struct route *to, const str
     const void *source = (const char *)from + row->offset;
     switch (row->type) {
     case SCHEMA_TEXT:
+    case SCHEMA_FILE:
+    case SCHEMA_PROXY:
     case SCHEMA_SECRET:
     case SCHEMA_URL:
     case SCHEMA_REFERENCE:
@@ -246,6 +248,8 @@ bool schema_equal(const struct schema_row *row, const struct config *a, const st
     const void *field = left + row->offset, *other = right + row->offset;
     switch (row->type) {
     case SCHEMA_TEXT:
+    case SCHEMA_FILE:
+    case SCHEMA_PROXY:
         return equal_texts(*(char *const *)field, *(char *const *)other);
     case SCHEMA_LISTEN:
         return equal_texts(*(char *const *)field, *(char *const *)other) &&

@@ -3,6 +3,7 @@
 #include "value_int.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,6 @@ static json_t *scalar_json(const struct node *node, bool yaml11)
 {
     const char *text = node->text;
     bool flag, is_real;
-    int64_t whole;
     if (node->quoted)
         return json_string(text);
     if (node_is_null(node))
@@ -149,7 +149,9 @@ static json_t *scalar_json(const struct node *node, bool yaml11)
         return json_boolean(flag);
     if (!is_number(text, &is_real))
         return json_string(text);
-    if (!is_real && value_integer(text, &whole))
+    errno = 0;
+    long long whole = is_real ? 0 : strtoll(text, NULL, 10);
+    if (!is_real && errno == 0)
         return json_integer(whole);
     double real = strtod(text, NULL);
     return isfinite(real) ? json_real(real) : json_string(text);

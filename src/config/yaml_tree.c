@@ -193,6 +193,16 @@ static bool build_elements(struct builder *builder, struct node *list, int depth
     }
 }
 
+/* A key in the wrong place may be a secret itself, and may hold what a terminal would act on. */
+static bool fail_twice(struct builder *builder, const struct node *key, int first_line)
+{
+    char quoted[121];
+    error_quote(quoted, sizeof quoted, key->text, strlen(key->text), NULL);
+    return error_set(builder->err, ERROR_INVALID_VALUE, NULL,
+                     "%s:%d: the key \"%s\" is given twice, first on line %d; remove one of them", builder->file,
+                     key->line, quoted, first_line);
+}
+
 /* Gives the map a new key; the key's text moves out of its node. */
 static bool add_key(struct builder *builder, struct node *map, struct node *key)
 {
@@ -201,9 +211,7 @@ static bool add_key(struct builder *builder, struct node *map, struct node *key)
     bool is_merge = !key->quoted && strcmp(key->text, "<<") == 0;
     for (size_t i = 0; i < map->count && !is_merge; i++)
         if (strcmp(map->members[i].key, key->text) == 0)
-            return error_set(builder->err, ERROR_INVALID_VALUE, NULL,
-                             "%s:%d: the key \"%.120s\" is given twice, first on line %d; remove one of them",
-                             builder->file, key->line, key->text, map->members[i].line);
+            return fail_twice(builder, key, map->members[i].line);
     if (map->count >= YAML_TREE_MAP_KEYS)
         return fail(builder, key->line, "a map may have 10000 keys at most");
     struct member *member = member_add(map);

@@ -59,6 +59,13 @@ void call_ignore(struct call *call, const char *name)
     ensure(json_array_append_new(call->ignored, json_string(count < IGNORED_MAX ? visible : "...")) == 0);
 }
 
+void call_forget_messages(struct call *call)
+{
+    call->messages = NULL;
+    if (call->body != NULL)
+        (void)json_object_del(call->body, "messages"); /* its name is all that is still asked for, in errors */
+}
+
 /* A header has little room: where there is too much to name, the rest is dots. */
 bool call_ignored_text(const struct call *call, struct buf *out)
 {

@@ -25,18 +25,18 @@ static bool decode_body(struct call *call, const struct call_request *request, s
 /* The model in the path, which some clients put there, goes before the one in the body. */
 static bool decode_model(struct call *call, const struct call_request *request, struct error *err)
 {
+    const char *way_out = request->is_unlisted ? "Use a model reference such as owner/name."
+                                               : "Name one of the models that GET /v1/models lists.";
     const json_t *model = json_object_get(call->body, "model");
     bool in_path = request->path_model != NULL && request->path_model[0] != '\0';
     bool in_body = model != NULL && !json_is_null(model);
     if (!in_path && !in_body)
-        return error_set(err, ERROR_MISSING_PARAMETER, "model",
-                         "`model` is missing. Name one of the models that GET /v1/models lists.");
+        return error_set(err, ERROR_MISSING_PARAMETER, "model", "`model` is missing. %s", way_out);
     if (in_body && !json_is_string(model))
         return error_set(err, ERROR_INVALID_TYPE, "model", "`model` has to be a string, but it is %s.",
                          json_type_name(model));
     if (!in_path && json_string_length(model) == 0)
-        return error_set(err, ERROR_INVALID_VALUE, "model",
-                         "`model` is empty. Name one of the models that GET /v1/models lists.");
+        return error_set(err, ERROR_INVALID_VALUE, "model", "`model` is empty. %s", way_out);
     call->alias = xstrdup(in_path ? request->path_model : json_string_value(model));
     return true;
 }

@@ -27,6 +27,19 @@ static bool read_default(const struct parameter *row, const json_t *defaults, js
                      wrong.message);
 }
 
+bool mapping_check(const struct route *route, struct error *err)
+{
+    size_t count;
+    const struct parameter *row = parameter_rows(&count);
+    for (const struct parameter *end = row + count; row < end; row++) {
+        json_t *value = NULL;
+        if (row->class != CLASS_ENDPOINT && !parameter_read(row, route->params, &value, err))
+            return false;
+        json_decref(value);
+    }
+    return true;
+}
+
 /* "No limit" counts as not given; any other value, even one that asks for nothing, is the client's word. */
 static bool client_decided(const struct call *call, const struct parameter *row)
 {
@@ -136,6 +149,26 @@ static json_t *joined_stops(const json_t *stops)
     return joined;
 }
 
+/* The operator's stops and the client's in one value of the form that the input has; NULL where there is nothing to
+ * add. What the operator configured stays: whoever wrote it knows where this model's turns end. */
+static json_t *stops_for_model(const char *name, const json_t *configured, json_t *stops)
+{
+    if (json_is_array(configured)) {
+        json_t *all = json_copy((json_t *)configured);
+        ensure(all != NULL && json_array_extend(all, stops) == 0);
+        return all;
+    }
+    if (!json_is_string(configured) && strcmp(name, "stop_sequences") != 0)
+        return json_incref(stops);
+    json_t *joined = joined_stops(stops);
+    if (joined == NULL || json_string_length(configured) == 0)
+        return joined;
+    json_t *both = json_sprintf("%s,%s", json_string_value(configured), json_string_value(joined));
+    ensure(both != NULL);
+    json_decref(joined);
+    return both;
+}
+
 /* Stops are always cut here. Where the model has an input for them it is told too, which saves the tokens behind. */
 static void place_stops(struct mapping *mapping)
 {
@@ -146,8 +179,7 @@ static void place_stops(struct mapping *mapping)
     mapping->call->stops = json_incref(stops);
     if (!mapping_map_says(mapping->route, "stop", &name) || name == NULL)
         return;
-    bool as_text = strcmp(name, "stop_sequences") == 0 || json_is_string(json_object_get(mapping->route->input, name));
-    json_t *value = as_text ? joined_stops(stops) : json_incref(stops);
+    json_t *value = stops_for_model(name, json_object_get(mapping->route->input, name), stops);
     if (value != NULL)
         mapping_place(mapping, name, value);
 }

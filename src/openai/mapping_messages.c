@@ -1,6 +1,7 @@
 /* Messages → the model's inputs for them: a list where the model takes one, else a prompt and a system text. */
 #include "mapping_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -29,16 +30,19 @@ static bool place_list(struct mapping *mapping, const struct message_names *name
         bool as_text = json_is_string(json_object_get(mapping->route->input, names->list));
         mapping->call->prompt_bytes = dump.length;
         mapping_place(mapping, names->list, as_text ? text_value(&dump) : json_incref(mapping->call->messages));
-        /* A model that has both would have to choose. */
-        if (names->prompt != NULL && strcmp(names->prompt, names->list) != 0)
+        /* A model that has both would have to choose; so nobody else may fill the other one either. */
+        if (names->prompt != NULL && strcmp(names->prompt, names->list) != 0) {
             json_object_del(mapping->input, names->prompt);
+            ensure(json_object_set_new(mapping->placed, names->prompt, json_true()) == 0);
+        }
     }
     buf_dispose(&dump);
     return fits || error_set(err, ERROR_REQUEST_TOO_LARGE, "messages", "The messages are too large for one prompt.");
 }
 
-/* The message's content without images, sounds and files, each of which is named as left out. */
-static json_t *text_parts(struct call *call, const json_t *content)
+/* The message's content without images, sounds and files, each of which is named as left out. `dropped` gets the path
+ * of the first one of the request; "" so far. */
+static json_t *text_parts(struct call *call, const json_t *content, size_t message, char dropped[ERROR_PARAM_BYTES])
 {
     json_t *kept = json_array();
     ensure(kept != NULL);
@@ -46,15 +50,18 @@ static json_t *text_parts(struct call *call, const json_t *content)
     json_t *part;
     json_array_foreach(content, index, part)
     {
-        if (prompt_part_is_text(part))
+        if (prompt_part_is_text(part)) {
             ensure(json_array_append(kept, part) == 0);
-        else
-            call_ignore(call, json_text(part, "type"));
+            continue;
+        }
+        call_ignore(call, json_text(part, "type"));
+        if (dropped[0] == '\0')
+            snprintf(dropped, ERROR_PARAM_BYTES, "messages[%zu].content[%zu]", message, index);
     }
     return kept;
 }
 
-static json_t *without_media(struct call *call)
+static json_t *without_media(struct call *call, char dropped[ERROR_PARAM_BYTES])
 {
     json_t *messages = json_array();
     ensure(messages != NULL);
@@ -66,7 +73,7 @@ static json_t *without_media(struct call *call)
         json_t *copy = json_copy(message);
         ensure(copy != NULL);
         if (json_is_array(content))
-            ensure(json_object_set_new(copy, "content", text_parts(call, content)) == 0);
+            ensure(json_object_set_new(copy, "content", text_parts(call, content, index, dropped)) == 0);
         ensure(json_array_append_new(messages, copy) == 0);
     }
     return messages;
@@ -111,11 +118,18 @@ static void place_texts(struct mapping *mapping, const struct message_names *nam
 static bool place_prompt(struct mapping *mapping, const struct message_names *names, struct error *err)
 {
     struct call *call = mapping->call;
-    json_t *messages = mapping->route->drop_params ? without_media(call) : json_incref(call->messages);
+    char dropped[ERROR_PARAM_BYTES] = "";
+    json_t *messages = mapping->route->drop_params ? without_media(call, dropped) : json_incref(call->messages);
     struct buf system, prompt;
     buf_init(&system, prompt_max_bytes);
     buf_init(&prompt, prompt_max_bytes);
     bool fine = prompt_from_messages(messages, &system, &prompt, err);
+    /* An empty prompt is run and paid for, and answers nothing that was asked. */
+    if (fine && dropped[0] != '\0' && system.length == 0 && prompt.length == 0)
+        fine = error_set(err, ERROR_UNSUPPORTED_PARAMETER, dropped,
+                         "`%s` is no text, this model is given text only, and without it the messages are empty. Send "
+                         "some text too.",
+                         dropped);
     if (fine)
         place_texts(mapping, names, &system, &prompt);
     buf_dispose(&prompt);

@@ -24,6 +24,27 @@ static size_t owner_length(const struct target *target)
     return target->name == NULL ? 0 : strcspn(target->name, "/");
 }
 
+/* What the operator says of the model (its name, its context length …) stands beside OpenAI's members, never over them.
+ */
+static void append_info(struct buf *out, const json_t *info)
+{
+    static const char *const own[] = {"id", "object", "created", "owned_by"};
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)info, key, value)
+    {
+        bool is_own = false;
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+            is_own |= strcmp(key, own[i]) == 0;
+        if (is_own)
+            continue;
+        buf_append_text(out, ",");
+        json_append_string(out, key, strlen(key));
+        buf_append_text(out, ":");
+        json_append(out, value);
+    }
+}
+
 static void append_model(struct buf *out, const char *alias, const struct route *route, const struct target *target)
 {
     size_t owner = owner_length(target);
@@ -34,6 +55,7 @@ static void append_model(struct buf *out, const char *alias, const struct route 
         json_append_string(out, target->name, owner);
     else
         buf_append_text(out, "\"replicate\"");
+    append_info(out, route->info);
     buf_append_text(out, "}");
 }
 
@@ -47,6 +69,14 @@ static bool check_room(const struct buf *out, struct error *err)
 static bool is_listed(const struct route *route, const struct key *key)
 {
     return strchr(route->alias, '*') == NULL && endpoint_key_allows(key, route->alias);
+}
+
+bool models_are_unlisted(const struct config *config)
+{
+    for (size_t i = 0; i < config->route_count; i++)
+        if (strchr(config->routes[i]->alias, '*') == NULL)
+            return false;
+    return true;
 }
 
 bool models_list(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
@@ -81,9 +111,9 @@ bool models_get(const struct call *call, const struct config *config, const stru
         char quoted[QUOTE_BYTES];
         error_quote(quoted, sizeof quoted, call->alias, strlen(call->alias), NULL);
         return error_set(err, ERROR_MODEL_NOT_FOUND, NULL,
-                         "The model `%s` does not exist or you do not have access to it. GET /v1/models lists what "
-                         "there is.",
-                         quoted);
+                         "The model `%s` does not exist or you do not have access to it. %s", quoted,
+                         models_are_unlisted(config) ? "Use a model reference such as owner/name."
+                                                     : "GET /v1/models lists what there is.");
     }
     append_model(out, call->alias, route, &target);
     target_dispose(&target);

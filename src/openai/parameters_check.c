@@ -121,33 +121,39 @@ static bool check_words(const struct parameter *row, json_t *value, json_t **che
     return keep(value, checked);
 }
 
-/* A stop string that is empty would end every answer before its first byte. */
-static bool check_stop_texts(const json_t *stops, struct error *err)
+/* A stop string that is empty would end every answer before its first byte; whoever sends one means none. */
+static json_t *without_empty(const json_t *texts)
 {
+    json_t *kept = json_array();
+    ensure(kept != NULL);
     size_t index;
-    json_t *item;
-    json_array_foreach(stops, index, item) if (json_string_length(item) == 0) return error_set(
-        err, ERROR_INVALID_VALUE, "stop", "`stop` holds an empty string. Leave it out.");
-    return true;
+    json_t *text;
+    json_array_foreach(texts, index, text)
+    {
+        if (json_string_length(text) > 0)
+            ensure(json_array_append(kept, text) == 0);
+    }
+    return kept;
 }
 
 static bool check_stop(const struct parameter *row, json_t *value, json_t **checked, struct error *err)
 {
-    json_t *stops = NULL;
+    json_t *given = NULL;
     if (json_is_string(value)) {
-        stops = json_pack("[O]", value);
-        ensure(stops != NULL);
+        given = json_pack("[O]", value);
+        ensure(given != NULL);
     } else if (!json_is_array(value)) {
         return wrong_type(row->name, "a string or an array of strings", value, err);
-    } else if (json_array_size(value) > CALL_MAX_STOPS) {
-        return error_set(err, ERROR_INVALID_VALUE, row->name, "`stop` holds %zu strings; it may hold up to %d.",
-                         json_array_size(value), (int)CALL_MAX_STOPS);
-    } else if (!check_words(row, value, &stops, err)) {
+    } else if (!check_words(row, value, &given, err)) {
         return false;
     }
-    if (!check_stop_texts(stops, err)) {
+    json_t *stops = without_empty(given);
+    json_decref(given);
+    size_t count = json_array_size(stops);
+    if (count > CALL_MAX_STOPS) {
         json_decref(stops);
-        return false;
+        return error_set(err, ERROR_INVALID_VALUE, row->name, "`stop` holds %zu strings; it may hold up to %d.", count,
+                         (int)CALL_MAX_STOPS);
     }
     *checked = stops;
     return true;

@@ -50,9 +50,9 @@ static bool append_parts(const json_t *parts, const char *path, struct buf *out,
             snprintf(param, sizeof param, "%s[%zu]", path, index);
             return error_set(
                 err, ERROR_UNSUPPORTED_PARAMETER, param,
-                "`%s` is no text, and this model is given text only. Leave the part out. The operator can hand "
-                "messages over as they are (`map: {messages: …}`), or have such parts left out "
-                "(`drop_params: true`).",
+                "`%s` is no text, and this model is given text only. Leave the part out. A model that reads "
+                "such parts has to be given the messages as they are, for which its operator sets "
+                "`map: {messages: messages}`; or they are left out with `drop_params: true`.",
                 param);
         }
         const json_t *text = part_text(part);

@@ -264,12 +264,21 @@ bool text_filter_is_stopped(const struct text_filter *filter)
     return filter->place == TEXT_STOPPED;
 }
 
+/* Does the tag at `tag` stand where models put it that close what their template opened: at the start of a line, or at
+ * the end of one? In the midst of a line somebody writes about the tag. */
+static bool stands_alone(const char *text, size_t length, const char *tag)
+{
+    const char *end = text + length, *after = tag + CLOSING_BYTES;
+    return tag == text || tag[-1] == '\n' || tag[-1] == '\r' || after == end || *after == '\n' || *after == '\r';
+}
+
 bool text_filter_whole(struct text_filter *filter, const char *text, size_t length, struct buf *reasoning,
                        struct buf *content)
 {
     const char *closing = memmem(text, length, closing_tag, CLOSING_BYTES);
     /* Tags in the midst of a text are text: only a closing one that no opening one precedes was opened unseen. */
-    bool was_opened_unseen = closing != NULL && !memmem(text, (size_t)(closing - text), opening_tag, OPENING_BYTES);
+    bool was_opened_unseen = closing != NULL && stands_alone(text, length, closing) &&
+                             !memmem(text, (size_t)(closing - text), opening_tag, OPENING_BYTES);
     if (filter->mode == REASONING_AUTO && was_opened_unseen)
         filter->mode = REASONING_OPENED;
     text_filter_feed(filter, text, length, reasoning, content);

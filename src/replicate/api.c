@@ -119,7 +119,7 @@ bool api_prediction_parse(const char *bytes, size_t length, const char *token, s
                           struct error *err)
 {
     memset(prediction, 0, sizeof *prediction);
-    json_t *root = json_parse(bytes, length, NULL);
+    json_t *root = json_parse_lenient(bytes, length);
     if (root == NULL)
         return error_set(err, ERROR_UPSTREAM_ERROR, NULL,
                          "Replicate sent an answer that is not JSON where a prediction was expected.");
@@ -143,7 +143,7 @@ void api_prediction_dispose(struct api_prediction *prediction)
  */
 bool api_latest_version(const char *bytes, size_t length, const char *name, char version[80], struct error *err)
 {
-    json_t *root = json_parse(bytes, length, NULL);
+    json_t *root = json_parse_lenient(bytes, length);
     if (root == NULL)
         return error_set(err, ERROR_UPSTREAM_ERROR, NULL,
                          "Replicate sent an answer that is not JSON where the model %s was expected.", name);

@@ -24,7 +24,7 @@ struct refusal {
 static void refusal_init(struct refusal *refusal, int status, const char *body, size_t length, const char *token)
 {
     refusal->status = status;
-    refusal->root = json_parse(body, length, NULL);
+    refusal->root = json_parse_lenient(body, length);
     const char *instead = refusal->root == NULL ? "an answer that is not JSON" : "an answer without a reason";
     snprintf(refusal->quote, sizeof refusal->quote, "%s", instead);
     const json_t *detail = json_object_get(refusal->root, "detail");
@@ -79,7 +79,7 @@ static int64_t retry_after_of(const json_t *root)
 
 int64_t api_retry_after_ms(const char *body, size_t length)
 {
-    json_t *root = json_parse(body, length, NULL);
+    json_t *root = json_parse_lenient(body, length);
     int64_t wait_ms = retry_after_of(root);
     json_decref(root);
     return wait_ms;
@@ -122,7 +122,7 @@ bool api_is_wrong_form(int status, const char *body, size_t length)
         return true;
     if (status != 422)
         return false;
-    json_t *root = json_parse(body, length, NULL);
+    json_t *root = json_parse_lenient(body, length);
     bool is_wrong = names_no_version(root);
     json_decref(root);
     return is_wrong;

@@ -122,7 +122,7 @@ bool api_is_own_origin(const struct job *job, const char *url)
 /* The documents say JSON with a `detail`; clients were seen to expect plain text. */
 void api_stream_error_text(const char *data, size_t length, const char *token, char out[512])
 {
-    json_t *root = json_parse(data, length, NULL);
+    json_t *root = json_parse_lenient(data, length);
     const json_t *detail = json_object_get(root, "detail");
     if (detail == NULL || json_is_null(detail))
         error_quote(out, API_QUOTE_BYTES + 1, data, length, token);

@@ -16,6 +16,9 @@
 
 enum { SETTLING_FIRST_MS = 100 };
 
+/* From so many in a row it is the answers that are at fault; fewer may be a gateway's passing trouble. */
+enum { UNREADABLE_POLLS = 3 };
+
 static const char *const state_words[] = {
 #define X(name, word) [PREDICTION_##name] = word,
     PREDICTION_STATES(X)
@@ -284,7 +287,11 @@ static void timeout_error(const struct prediction *prediction, struct error *err
         snprintf(time, sizeof time, "%" PRId64 " s", job->timeout_ms / 1000);
     else
         snprintf(time, sizeof time, "%" PRId64 " ms", job->timeout_ms);
-    if (prediction->id[0] != '\0')
+    if (prediction->id[0] != '\0' && prediction->unreadable_polls >= UNREADABLE_POLLS)
+        snprintf(what, sizeof what,
+                 "Replicate's answers about the prediction %s could not be read. It has been cancelled.",
+                 prediction->id);
+    else if (prediction->id[0] != '\0')
         snprintf(what, sizeof what, "prediction %s was still %s. It has been cancelled.", prediction->id,
                  prediction->status == API_STATUS_UNKNOWN ? "not finished" : api_status_word(prediction->status));
     else if (prediction->state == PREDICTION_CREATING && !prediction_is_unsent(prediction))

@@ -17,6 +17,7 @@ enum {
     AFTER_DEADLINE_MS = 15 * 1000, /* for the id of a create under way when nobody waits any longer */
     MODEL_DOCUMENT_BYTES = 8 * 1024 * 1024,
     RESOLVE_TRIES = 5,
+    SLOWEST_BYTES_PER_MS = 32, /* an upload may be as slow as this */
     OWN_HEADERS = 2,
     CREATE_URL_BYTES = 8 * 1024, /* a client may name a model of any length */
 };
@@ -45,10 +46,12 @@ static int64_t hold_ms(const struct prediction *prediction, int64_t remaining_ms
 }
 
 /* A create that is under way at the deadline is waited for a little longer: without its id it cannot be cancelled. */
-static int64_t create_timeout_ms(int64_t held_ms, int64_t remaining_ms)
+static int64_t create_timeout_ms(int64_t held_ms, int64_t remaining_ms, size_t body_bytes)
 {
-    int64_t timeout_ms = held_ms + PREDICTION_CALL_MS;
-    return timeout_ms < remaining_ms ? timeout_ms : remaining_ms + AFTER_DEADLINE_MS;
+    int64_t upload_ms = (int64_t)(body_bytes / SLOWEST_BYTES_PER_MS);
+    int64_t timeout_ms = held_ms + PREDICTION_CALL_MS + upload_ms;
+    int64_t longest_ms = remaining_ms + AFTER_DEADLINE_MS;
+    return timeout_ms < longest_ms ? timeout_ms : longest_ms;
 }
 
 /* A 2xx that is no prediction may have created one all the same; Cancel-After ends it. */
@@ -62,6 +65,8 @@ static void created(struct prediction *prediction, const struct transfer_answer 
     }
     memcpy(prediction->id, parsed.id, sizeof prediction->id);
     prediction->created_ms = clock_now_ms();
+    json_decref(prediction->job->input); /* it may be large, and the wait long */
+    prediction->job->input = NULL;
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_created_total, 1);
     prediction_take_answer(prediction, &parsed);
     api_prediction_dispose(&parsed);
@@ -116,6 +121,17 @@ static bool may_resolve(const struct prediction *prediction, const struct transf
            api_is_wrong_form(answer->status, answer->body, answer->body_length);
 }
 
+/* Of requests that came together the first looks the version up, and the others find it known by now. */
+static void resolve_or_recall(struct prediction *prediction)
+{
+    struct model_memory *models = prediction->engine->options.models;
+    const char *name = prediction->job->target.name;
+    if (model_memory_version(models, name, clock_now_ms(), prediction->version))
+        prediction_try_create(prediction);
+    else
+        resolve(prediction);
+}
+
 static void create_refused(struct prediction *prediction, const struct transfer_answer *answer)
 {
     struct job *job = prediction->job;
@@ -125,7 +141,7 @@ static void create_refused(struct prediction *prediction, const struct transfer_
         model_memory_forget_version(prediction->engine->options.models, job->target.name);
     if (may_resolve(prediction, answer)) {
         prediction->version[0] = '\0';
-        resolve(prediction);
+        resolve_or_recall(prediction);
         return;
     }
     struct error error = {0};
@@ -178,6 +194,7 @@ static void send_create(struct prediction *prediction, const char *url, const st
     size_t header_count = 0;
     struct header *headers = create_headers(job, cancel_after, prefer, &header_count);
     const struct transfer_request request = {
+        .kind = TRANSFER_CREATE,
         .method = "POST",
         .url = url,
         .token = job->token,
@@ -186,7 +203,7 @@ static void send_create(struct prediction *prediction, const char *url, const st
         .body = buf_text(body),
         .body_length = body->length,
         .never_repeat = true,
-        .timeout_ms = create_timeout_ms(held_ms, remaining_ms),
+        .timeout_ms = create_timeout_ms(held_ms, remaining_ms, body->length),
         .max_answer_bytes = PREDICTION_ANSWER_BYTES,
     };
     prediction->sent_ms = clock_now_ms();

@@ -79,6 +79,7 @@ struct prediction {
     int polls;                                      /* in all */
     int status_polls;                               /* since the status last changed */
     int failed_polls, refused_polls, missing_polls; /* in a row */
+    int unreadable_polls;                           /* in a row: of HTTP 200, and no prediction */
     int settling_polls;                             /* since the stream said that it is done */
     int cancels;
     int64_t cancel_until_ms;

@@ -29,12 +29,15 @@ void prediction_poll_after(struct prediction *prediction, int64_t delay_ms)
     loop_timer_set(prediction->engine->options.loop, &prediction->step, clock_now_ms() + delay_ms);
 }
 
+static void on_cancel_done(void *arg, const struct transfer_answer *answer);
+
 /* All calls on an existing prediction are harmless to repeat, unlike its creation. */
 static struct transfer *call(struct prediction *prediction, const char *method, const char *url, int64_t timeout_ms,
                              transfer_done_fn on_done)
 {
     const struct job *job = prediction->job;
     const struct transfer_request request = {
+        .kind = on_done == on_cancel_done ? TRANSFER_CANCEL : TRANSFER_CALL,
         .method = method,
         .url = url,
         .token = job->token,
@@ -100,8 +103,12 @@ static void poll_failed(struct prediction *prediction, const struct transfer_ans
 static bool parse_poll(struct prediction *prediction, const struct transfer_answer *answer,
                        struct api_prediction *parsed)
 {
-    if (answer->result != TRANSFER_ANSWERED || answer->status < 200 || answer->status >= 300 ||
-        !api_prediction_parse(answer->body, answer->body_length, prediction->job->token, parsed, NULL))
+    if (answer->result != TRANSFER_ANSWERED || answer->status < 200 || answer->status >= 300) {
+        prediction->unreadable_polls = 0;
+        return false;
+    }
+    prediction->unreadable_polls++;
+    if (!api_prediction_parse(answer->body, answer->body_length, prediction->job->token, parsed, NULL))
         return false;
     if (strcmp(parsed->id, prediction->id) == 0)
         return true;
@@ -122,6 +129,7 @@ static void on_poll_done(void *arg, const struct transfer_answer *answer)
         return;
     }
     prediction->failed_polls = prediction->refused_polls = prediction->missing_polls = 0;
+    prediction->unreadable_polls = 0;
     prediction_take_answer(prediction, &parsed);
     api_prediction_dispose(&parsed);
 }
@@ -158,12 +166,14 @@ void prediction_poll(struct prediction *prediction)
     buf_dispose(&url);
 }
 
-/* Any answer but a passing refusal settles it: a 4xx means that there is nothing left to cancel, or nothing we may. */
+/* A prediction that was created a moment ago may not be known everywhere yet, so a 404 is tried again, and so is what a
+ * passing trouble with the token may be; other refusals mean that there is nothing left to cancel. */
 static bool is_settled(const struct transfer_answer *answer)
 {
-    if (answer->result != TRANSFER_ANSWERED || answer->status == 429)
+    int status = answer->status;
+    if (answer->result != TRANSFER_ANSWERED || status == 401 || status == 403 || status == 404 || status == 429)
         return false;
-    return answer->status >= 200 && answer->status < 500;
+    return status >= 200 && status < 500;
 }
 
 static void on_cancel_done(void *arg, const struct transfer_answer *answer)
@@ -207,7 +217,6 @@ void prediction_start_cancel(struct prediction *prediction)
     loop_timer_clear(loop, &prediction->grace);
     prediction->cancel_until_ms = clock_now_ms() + CANCEL_BOUND_MS;
     loop_timer_set(loop, &prediction->deadline, prediction->cancel_until_ms);
-    metrics_add(prediction->engine->options.metrics, METRIC_predictions_failed_total, 1);
     prediction_set_state(prediction, PREDICTION_CANCELING);
     prediction_try_cancel(prediction);
 }

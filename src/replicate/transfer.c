@@ -45,7 +45,8 @@ struct transfers *transfers_new(struct loop *loop, const struct transfers_option
         chosen.max_active = DEFAULT_MAX_ACTIVE;
     if (!chosen.ca_file)
         chosen.ca_file = system_ca_file();
-    lane_init(&transfers->calls, chosen.max_active);
+    for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
+        lane_init(&transfers->kinds[kind], chosen.max_active);
     lane_init(&transfers->streams, MAX_STREAMS);
     list_init(&transfers->ready);
     transfers->curl = transfer_curl_new(transfers, &chosen);
@@ -63,8 +64,10 @@ void transfers_free(struct transfers *transfers)
 
 size_t transfers_count(const struct transfers *transfers)
 {
-    return transfers->calls.queued.length + transfers->calls.active.length + transfers->streams.queued.length +
-           transfers->streams.active.length;
+    size_t count = transfers->streams.queued.length + transfers->streams.active.length;
+    for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
+        count += transfers->kinds[kind].queued.length + transfers->kinds[kind].active.length;
+    return count;
 }
 
 static void give_queued_to_curl(struct transfer_lane *lane)
@@ -96,7 +99,7 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
     transfer_headers_init(&transfer->headers, transfer->wire.accept);
     buf_init(&transfer->answer, request->max_answer_bytes);
     transfer_stream_init(transfer, request);
-    transfer->lane = transfer->stream.on_data ? &transfers->streams : &transfers->calls;
+    transfer->lane = transfer->stream.on_data ? &transfers->streams : &transfers->kinds[request->kind];
     list_append(&transfer->lane->queued, &transfer->link);
     give_queued_to_curl(transfer->lane);
     return transfer;

@@ -121,7 +121,7 @@ struct transfer_lane {
 struct transfers {
     struct loop *loop;
     struct transfer_curl *curl;
-    struct transfer_lane calls, streams;
+    struct transfer_lane kinds[TRANSFER_KIND_COUNT], streams;
     struct list ready;           /* streams with bytes for their users */
     struct transfer *delivering; /* whose on_data is running; NULL when it cancelled itself, and between */
 };

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
+#include "openai/mapping.h"
 #include "server/listener.h"
 #include "server/notify.h"
 #include "server/worker.h"
@@ -24,7 +25,34 @@
 enum { CANCEL_LIMIT_MS = 6000 };
 
 /* Descriptors of a worker that are no client connections: upstream connections, epolls, events. */
-enum { WORKER_OWN_DESCRIPTORS = 320, PROCESS_OWN_DESCRIPTORS = 32 };
+enum { WORKER_OWN_DESCRIPTORS = 640, PROCESS_OWN_DESCRIPTORS = 32 };
+
+/* As it is looked for when the configuration is loaded. */
+static const char *file_name(const struct config_options *options)
+{
+    if (options->file != NULL)
+        return options->file;
+    const char *file = options->model == NULL && options->getenv != NULL ? options->getenv("CONFIG_FILE_PATH") : NULL;
+    return file != NULL && file[0] != '\0' ? file : "the configuration";
+}
+
+struct config *daemon_load_config(const struct config_options *options, char *message, size_t size)
+{
+    struct config *config = config_load(options, message, size);
+    struct error err = {0};
+    for (size_t i = 0; config != NULL && i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        if (mapping_check(route, &err))
+            continue;
+        char alias[80];
+        error_quote(alias, sizeof alias, route->alias, strlen(route->alias), NULL);
+        snprintf(message, size, "%s: model `%s`: %s Correct this parameter of the model.", file_name(options), alias,
+                 err.message);
+        config_unref(config);
+        config = NULL;
+    }
+    return config;
+}
 
 struct daemon {
     struct config *config;
@@ -109,23 +137,31 @@ static void tell_all(struct daemon *daemon, enum worker_message message, struct 
 
 /* ---- signals ---- */
 
+static void reload_failed(const char *reason)
+{
+    log_write(LOG_LEVEL_ERROR, "reload_failed", log_text("reason", reason),
+              log_text("effect", "the configuration in use stays"));
+    notify_systemd("READY=1");
+}
+
 static void reload(struct daemon *daemon)
 {
     char message[1024], keys[512];
     notify_systemd("RELOADING=1");
-    struct config *fresh = config_load(daemon->options, message, sizeof message);
+    struct config *fresh = daemon_load_config(daemon->options, message, sizeof message);
     if (fresh == NULL) {
-        log_write(LOG_LEVEL_ERROR, "reload_failed", log_text("reason", message),
-                  log_text("effect", "the configuration in use stays"));
-        notify_systemd("READY=1");
+        reload_failed(message);
+        return;
+    }
+    struct error err = {0};
+    if (!log_open(&fresh->log, &err)) {
+        reload_failed(err.message);
+        config_unref(fresh);
         return;
     }
     config_restart_keys(daemon->config, fresh, keys, sizeof keys);
     if (keys[0] != '\0')
         log_write(LOG_LEVEL_WARN, "reload", log_text("needs_restart", keys));
-    struct error err = {0};
-    if (!log_open(&fresh->log, &err))
-        log_write(LOG_LEVEL_ERROR, "log_not_opened", log_text("reason", err.message));
     log_warnings(fresh);
     pacing_set_rate(daemon->shared.pacing, fresh->polls_per_minute);
     tell_all(daemon, WORKER_CONFIG, fresh);

@@ -139,6 +139,20 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
     exchange_answer(exchange, error_row(error->kind)->http_status, "application/json", &body);
 }
 
+void exchange_hurry(struct exchange_lists *lists)
+{
+    enum { A_MOMENT_MS = 1000 };
+    static const enum exchange_state states[] = {EXCHANGE_READING, EXCHANGE_REPLYING};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        struct list *list = &lists->in[states[i]];
+        for (struct list_link *link = list_first(list); link != NULL; link = list_next(list, link)) {
+            struct exchange *exchange = list_entry(link, struct exchange, link);
+            if (exchange->read_timer.place != 0)
+                loop_timer_set(exchange->worker->loop, &exchange->read_timer, clock_now_ms() + A_MOMENT_MS);
+        }
+    }
+}
+
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
 {
     for (int state = EXCHANGE_RUNNING; state <= EXCHANGE_STREAMING; state++)
@@ -252,17 +266,20 @@ static void on_read_timeout(void *arg)
     /* An answer that was only waiting for the end of the body goes out now. */
     if (reply->is_ready) {
         reply_send_raw(reply, reply->status, &reply->body);
+        reply_cut(reply);
         return;
     }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
-    error_set(&exchange->error, ERROR_REQUEST_TIMEOUT, NULL,
-              "The request body did not arrive within %lld seconds. Send it faster, or raise `read_timeout`.",
-              (long long)exchange->config->read_timeout_ms / 1000);
+    if (check_open(exchange, &exchange->error))
+        error_set(&exchange->error, ERROR_REQUEST_TIMEOUT, NULL,
+                  "The request body did not arrive within %lld seconds. Send it faster, or raise `read_timeout`.",
+                  (long long)exchange->config->read_timeout_ms / 1000);
     error_body_append(&body, &exchange->error);
     add_error_headers(exchange, &exchange->error);
     exchange_add_headers(exchange, "application/json");
-    reply_send_raw(reply, error_row(ERROR_REQUEST_TIMEOUT)->http_status, &body);
+    reply_send_raw(reply, error_row(exchange->error.kind)->http_status, &body);
+    reply_cut(reply);
     buf_dispose(&body);
     /* The rest of the body may be in the socket already: it must not start anything any more. */
     exchange_set_state(exchange, EXCHANGE_REPLYING);
@@ -336,20 +353,25 @@ void exchange_body_done(struct exchange *exchange)
 
 /* ---- the end ---- */
 
+/* What becomes of predictions whose client has left. Nobody can come back to a daemon that is stopping. */
+static int64_t grace_ms(const struct exchange *exchange)
+{
+    const struct http_request *request = exchange->request;
+    bool may_retry =
+        http_header(request, "x-stainless-retry-count") != NULL || http_header(request, "Idempotency-Key") != NULL;
+    if (exchange->route->on_disconnect == DISCONNECT_KEEP)
+        return PREDICTION_KEEP;
+    bool is_draining = atomic_load(&exchange->worker->shared->is_draining);
+    bool has_grace = exchange->route->on_disconnect == DISCONNECT_GRACE && may_retry && !is_draining;
+    return has_grace ? exchange->route->grace_ms : 0;
+}
+
 void exchange_client_gone(struct exchange *exchange)
 {
     if (!exchange_is_running(exchange))
         return;
-    const struct http_request *request = exchange->request;
-    bool may_retry =
-        http_header(request, "x-stainless-retry-count") != NULL || http_header(request, "Idempotency-Key") != NULL;
-    int64_t grace_ms = 0;
-    if (exchange->route->on_disconnect == DISCONNECT_KEEP)
-        grace_ms = PREDICTION_KEEP;
-    else if (exchange->route->on_disconnect == DISCONNECT_GRACE && may_retry)
-        grace_ms = exchange->route->grace_ms;
     exchange->client_is_gone = true;
-    exchange_abandon(exchange, grace_ms);
+    exchange_abandon(exchange, grace_ms(exchange));
     exchange_set_state(exchange, EXCHANGE_REPLYING);
     reply_drop(&exchange->request->reply);
 }
@@ -382,11 +404,12 @@ void exchange_closed(struct exchange *exchange, bool sent)
 {
     if (exchange_is_running(exchange)) {
         exchange->client_is_gone = true;
-        exchange_abandon(exchange, 0);
+        exchange_abandon(exchange, grace_ms(exchange));
     }
     if (!sent && exchange->request->reply.status == 0)
         exchange->client_is_gone = true;
     struct metrics *metrics = exchange->worker->metrics;
+    sent = sent || exchange->request->reply.was_sent_raw;
     metrics_add(metrics, METRIC_requests_total, 1);
     metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
     metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);

@@ -24,6 +24,7 @@ struct exchange {
     const struct key *key;     /* the client's; NULL where none is asked for */
     const struct route *route; /* known once the body is decoded */
     struct call call;
+    size_t request_bytes; /* of the body */
     struct admission_ticket ticket;
     struct loop_timer read_timer;
     struct loop_timer keepalive; /* of a stream */

@@ -9,6 +9,7 @@
 #include "base/ensure.h"
 #include "base/json.h"
 #include "openai/mapping.h"
+#include "openai/models.h"
 
 enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
 
@@ -21,9 +22,11 @@ static bool decode(struct exchange *exchange, struct error *err)
                                         .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
                                         .body = buf_text(&request->body),
                                         .body_length = request->body.length,
+                                        .is_unlisted = models_are_unlisted(exchange->config),
                                         .unique = exchange->unique,
                                         .now_s = clock_wall_s()};
     bool is_decoded = exchange->endpoint->decode(&exchange->call, &call_request, err);
+    exchange->request_bytes = request->body.length;
     buf_dispose(&request->body); /* it may be large, and the prediction may take long */
     return is_decoded;
 }
@@ -36,8 +39,9 @@ static bool find_route(struct exchange *exchange, struct error *err)
     exchange->route = config_find_route(exchange->config, served);
     if (exchange->route == NULL) {
         error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
-        return error_set(err, ERROR_MODEL_NOT_FOUND, "model",
-                         "The model `%s` does not exist here. GET /v1/models lists the models that do.", shown);
+        return error_set(err, ERROR_MODEL_NOT_FOUND, "model", "The model `%s` does not exist here. %s", shown,
+                         models_are_unlisted(exchange->config) ? "Use a model reference such as owner/name."
+                                                               : "GET /v1/models lists the models that do.");
     }
     if (!endpoint_key_allows(exchange->key, served)) {
         error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
@@ -170,6 +174,19 @@ static bool start_predictions(struct exchange *exchange, json_t *input, struct e
     return true;
 }
 
+/* Each choice sends the whole input: what one request makes of itself is bounded as its body is. */
+static bool check_copies(const struct exchange *exchange, struct error *err)
+{
+    int64_t choices = exchange->call.n, bytes = (int64_t)exchange->request_bytes;
+    if (choices == 1 || bytes <= exchange->config->max_body_bytes / choices)
+        return true;
+    return error_set(
+        err, ERROR_REQUEST_TOO_LARGE, "n",
+        "%lld choices of a request of %lld bytes are more than this server takes at once (`max_body`). Ask for "
+        "fewer choices.",
+        (long long)choices, (long long)bytes);
+}
+
 static bool try_start(struct exchange *exchange, struct error *err)
 {
     if (!decode(exchange, err) || !find_route(exchange, err))
@@ -178,8 +195,13 @@ static bool try_start(struct exchange *exchange, struct error *err)
                          &exchange->ticket, err))
         return false;
     json_t *input = mapping_input(&exchange->call, exchange->route, err);
+    call_forget_messages(&exchange->call);
     if (input == NULL)
         return false;
+    if (!check_copies(exchange, err)) {
+        json_decref(input);
+        return false;
+    }
     bool is_started = start_predictions(exchange, input, err);
     json_decref(input);
     return is_started;

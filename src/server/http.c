@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -59,6 +61,19 @@ static void watch_idleness(struct http_connection *connection, int64_t limit_ms)
     loop_timer_set(connection->http->options.loop, &connection->idle, clock_now_ms() + limit_ms);
 }
 
+/* A client that vanishes without a word (a power cut, a forgetful NAT) is noticed by the kernel within a minute. */
+static void watch_liveness(int fd)
+{
+    enum { IDLE_S = 30, INTERVAL_S = 10, PROBES = 3, SILENT_MS = 60 * 1000 };
+    static const int options[][3] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                                     {IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S},
+                                     {IPPROTO_TCP, TCP_KEEPINTVL, INTERVAL_S},
+                                     {IPPROTO_TCP, TCP_KEEPCNT, PROBES},
+                                     {IPPROTO_TCP, TCP_USER_TIMEOUT, SILENT_MS}};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        (void)setsockopt(fd, options[i][0], options[i][1], &options[i][2], sizeof options[i][2]);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -68,6 +83,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         connection = xcalloc(1, sizeof *connection);
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
+        watch_liveness(connection->fd);
         loop_timer_init(&connection->idle, on_idle, connection);
         watch_idleness(connection, http->options.head_timeout_ms);
         *context = connection;
@@ -89,17 +105,36 @@ const char *http_header(const struct http_request *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+/* What the name of a header may be made of (RFC 9110, token). libmicrohttpd takes others too, such as "Content-Length "
+ * with a blank, and then does not know the header: two readers of one request would disagree on where it ends. */
+static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
 /* How the body is framed, as the headers say. */
 struct framing {
+    bool has_odd_name;
     size_t head_bytes;
     int length_headers, encoding_headers;
     const char *length, *encoding, *expect;
 };
 
+/* Of a header folded over two lines libmicrohttpd 0.9.75 appends the second line to the name: "Content-Length5". */
+static bool is_longer_than(const char *name, const char *known)
+{
+    size_t length = strlen(known);
+    return strncasecmp(name, known, length) == 0 && name[length] != '\0';
+}
+
+static bool is_odd_name(const char *name)
+{
+    return name[0] == '\0' || name[strspn(name, TOKEN_CHARACTERS)] != '\0' || is_longer_than(name, "Content-Length") ||
+           is_longer_than(name, "Transfer-Encoding");
+}
+
 static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
     struct framing *framing = arg;
+    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
     framing->head_bytes += strlen(name) + (value == NULL ? 0 : strlen(value)) + 4; /* ": " and the line's end */
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
@@ -136,6 +171,10 @@ static bool check_framing(struct http_request *request, struct error *err)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
                          "The request's headers have more than %d bytes. Send fewer or shorter headers.",
                          HEAD_MAX_BYTES);
+    if (framing.has_odd_name)
+        return error_set(
+            err, ERROR_BAD_REQUEST, NULL,
+            "A header of the request has a name that is not allowed, such as one with a blank. Correct it.");
     if (framing.length_headers > 1)
         return error_set(err, ERROR_BAD_REQUEST, NULL,
                          "The request has more than one Content-Length header. Send one.");
@@ -169,16 +208,22 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
     return request;
 }
 
-/* May an answer that is ready go out before the body has come in? A small body is read first and forgotten, because
- * closing a socket with unread bytes in it can destroy the answer on its way to the client. Without a body
- * libmicrohttpd calls again at once; answering in its first call would make it close a connection that could be kept.
+/* An answer that is ready before the body has come in. A client that holds its body back gets it at once. Any other is
+ * about to send it, and closing a socket with unread bytes in it can destroy the answer on its way: so the body is read
+ * and forgotten. A large one takes long, so its client is answered meanwhile, past libmicrohttpd. (Without a body
+ * libmicrohttpd calls again at once; answering in its first call would make it close a connection that could be kept.)
  */
-static bool answer_before_body(const struct http_request *request)
+static enum MHD_Result answer_early(struct http_request *request)
 {
-    enum { WORTH_READING_BYTES = 1024 * 1024 };
-    if (request->is_misframed) /* nobody knows where the body would end */
-        return true;
-    return request->has_body && (request->expects_continue || request->content_length > WORTH_READING_BYTES);
+    enum { LARGE_BYTES = 1024 * 1024 };
+    struct reply *reply = &request->reply;
+    if (request->is_misframed || (request->has_body && request->expects_continue))
+        return reply_hand_over(reply) ? MHD_YES : MHD_NO;
+    if (request->content_length > LARGE_BYTES) {
+        reply_send_raw(reply, reply->status, &reply->body);
+        reply->is_sent = true;
+    }
+    return MHD_YES;
 }
 
 static void on_gone(void *arg)
@@ -188,6 +233,8 @@ static void on_gone(void *arg)
 
 static enum MHD_Result wait_or_answer(struct http_request *request)
 {
+    if (request->reply.was_sent_raw) /* the body has been read and forgotten; now the connection can go */
+        return MHD_NO;
     if (request->reply.is_ready)
         return reply_hand_over(&request->reply) ? MHD_YES : MHD_NO;
     reply_wait(&request->reply, on_gone, request->exchange);
@@ -203,9 +250,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
     struct http_request *request = *context;
     if (request == NULL) {
         request = *context = open_request(arg, mhd, method, path);
-        if (request->reply.is_ready && answer_before_body(request))
-            return reply_hand_over(&request->reply) ? MHD_YES : MHD_NO;
-        return MHD_YES;
+        return request->reply.is_ready ? answer_early(request) : MHD_YES;
     }
     if (*upload_size > 0) {
         exchange_body(request->exchange, upload, *upload_size);

@@ -179,7 +179,8 @@ static void take(struct reply *reply, size_t length)
     } else {
         loop_timer_set(loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
     }
-    if (reply->taken_bytes > REPLY_HIGH_BYTES) { /* else a slow client's outbox would only ever grow */
+    /* Else a slow client's outbox would only ever grow; but a large one is not to be moved for every piece of it. */
+    if (reply->taken_bytes > REPLY_HIGH_BYTES && reply->taken_bytes >= pending_bytes(reply)) {
         buf_shift(&reply->body, reply->taken_bytes);
         reply->taken_bytes = 0;
     }
@@ -264,6 +265,6 @@ void reply_send_raw(struct reply *reply, int status, const struct buf *body)
     reply->body_bytes = body->length;
     /* One try is enough: nothing was answered on this connection yet, so the socket's buffer is empty. */
     (void)send(reply->fd, buf_text(&out), out.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-    reply_cut(reply);
+    reply->was_sent_raw = true;
     buf_dispose(&out);
 }

@@ -71,6 +71,7 @@ static void obey(struct worker_thread *thread, const struct message *message)
     case WORKER_DRAIN:
         thread->is_draining = true;
         engine_cancel_abandoned(worker->engine); /* nobody can come back for those */
+        exchange_hurry(&worker->exchanges);
         break;
     case WORKER_CANCEL:
         cancel_all(worker);

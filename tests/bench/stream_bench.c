@@ -170,9 +170,9 @@ static void run_round(struct bench *bench, int number, enum way way)
                                       .daemon = daemon_pid(bench->daemon),
                                       .simulator = daemon_pid(bench->simulator)},
               result);
-    printf("round %d, %-11s: median %.2f ms, 99 %% within %.2f ms, %zu pieces%s%s\n", number + 1, way_names[way],
-           result->figures.p50_ms, result->figures.p99_ms, result->good, round_is_right(result) ? "" : ": WRONG ",
-           result->fault);
+    printf("round %d, %-11s: median %.2f ms, 99 %% within %.2f ms, %zu pieces, others took %.0f %% CPU%s%s\n",
+           number + 1, way_names[way], result->figures.p50_ms, result->figures.p99_ms, result->good,
+           result->figures.others_cpu_percent, round_is_right(result) ? "" : ": WRONG ", result->fault);
     fflush(stdout);
 }
 
@@ -219,6 +219,7 @@ static const struct figure {
     {"simulator_cpu_us", "CPU of the simulator per piece, us", offsetof(struct stream_figures, simulator_cpu_us),
      false},
     {"client_cpu_us", "CPU of this client per piece, us", offsetof(struct stream_figures, client_cpu_us), false},
+    {"others_cpu_percent", "CPU of all other processes, %", offsetof(struct stream_figures, others_cpu_percent), false},
     {"daemon_rss_kib", "resident daemon, KiB", offsetof(struct stream_figures, daemon_rss_kib), true},
 };
 

@@ -31,6 +31,20 @@ static int64_t cpu_us(pid_t pid)
     return clock_getcpuclockid(pid, &clock) == 0 ? clock_us(clock) : 0;
 }
 
+/* The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal. Neither waiting counts. */
+static int64_t machine_cpu_us(void)
+{
+    long long ticks[8] = {0}, busy = 0;
+    FILE *file = fopen("/proc/stat", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &ticks[0], &ticks[1], &ticks[2], &ticks[3],
+               &ticks[4], &ticks[5], &ticks[6], &ticks[7]) == 8)
+        busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7];
+    fclose(file);
+    return busy * (1000000 / sysconf(_SC_CLK_TCK));
+}
+
 static long rss_kib(pid_t pid)
 {
     char path[64];
@@ -51,6 +65,7 @@ void snapshot_take(struct snapshot *snapshot, pid_t daemon, pid_t simulator)
                                   .daemon_cpu_us = cpu_us(daemon),
                                   .simulator_cpu_us = cpu_us(simulator),
                                   .client_cpu_us = cpu_us(getpid()),
+                                  .machine_cpu_us = machine_cpu_us(),
                                   .daemon_rss_kib = rss_kib(daemon)};
 }
 
@@ -126,9 +141,15 @@ void recording_sum_up(struct recording *recording, struct stream_figures *figure
         return;
     sum_up_times(recording, steady, figures);
     double pieces = (double)steady;
-    figures->daemon_cpu_us = (double)(end->daemon_cpu_us - begin->daemon_cpu_us) / pieces;
-    figures->simulator_cpu_us = (double)(end->simulator_cpu_us - begin->simulator_cpu_us) / pieces;
-    figures->client_cpu_us = (double)(end->client_cpu_us - begin->client_cpu_us) / pieces;
+    int64_t daemon_us = end->daemon_cpu_us - begin->daemon_cpu_us;
+    int64_t simulator_us = end->simulator_cpu_us - begin->simulator_cpu_us;
+    int64_t client_us = end->client_cpu_us - begin->client_cpu_us;
+    int64_t others_us = end->machine_cpu_us - begin->machine_cpu_us - daemon_us - simulator_us - client_us;
+    figures->daemon_cpu_us = (double)daemon_us / pieces;
+    figures->simulator_cpu_us = (double)simulator_us / pieces;
+    figures->client_cpu_us = (double)client_us / pieces;
+    /* Two ways of counting: theirs may come out a little below nothing. */
+    figures->others_cpu_percent = others_us > 0 ? 100.0 * (double)others_us / (double)(end->at_us - begin->at_us) : 0;
     figures->daemon_rss_kib = (double)end->daemon_rss_kib;
     figures->steady_s = (double)(end->at_us - begin->at_us) / 1e6;
     figures->steady_pieces = pieces;

@@ -9,10 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The processes as they stand: processor time that each has used so far, and the daemon's memory. */
+/* The processes as they stand: processor time that has been used so far, and the daemon's memory. */
 struct snapshot {
     int64_t at_us; /* 0 = not taken */
     int64_t daemon_cpu_us, simulator_cpu_us, client_cpu_us;
+    int64_t machine_cpu_us; /* all processes, all processors */
     long daemon_rss_kib;
 };
 
@@ -33,6 +34,7 @@ struct stream_figures {
     double p50_ms, p99_ms, slowest_ms, largest_gap_ms;
     double slowest_ever_ms;                                /* of the whole round */
     double daemon_cpu_us, simulator_cpu_us, client_cpu_us; /* a piece */
+    double others_cpu_percent; /* what the rest of the machine took, of one processor: how far to trust the times */
     double daemon_rss_kib;
     double steady_s, steady_pieces;
 };

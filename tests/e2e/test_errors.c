@@ -270,22 +270,6 @@ START_TEST(what_replicate_does_not_have_is_not_found)
 }
 END_TEST
 
-/* The operator's mistake is not the client's: it is told as a fault of this server's. */
-START_TEST(a_default_that_cannot_be_used_is_a_fault_of_ours)
-{
-    static const struct chat_error ours = {500, "server_error", "internal_error", NULL, false, "temperature"};
-    struct http_response response = {0};
-    bridge_start_sim(&bridge);
-    replicate_sim_plan(bridge.sim, &(struct sim_plan){.model = BRIDGE_MODEL, .official = true});
-    chat_case_start(&bridge, "replicate: {base_url: \"@SIM@\", token: test-token}\n"
-                             "models: {writer: {model: acme/writer, params: {temperature: hot}}}\n");
-    chat_case_run(&bridge, &(struct chat_case){0}, &response);
-    chat_case_expect_error(&response, &ours);
-    ck_assert_uint_eq(chat_case_creates(&bridge), 0);
-    http_response_dispose(&response);
-}
-END_TEST
-
 static Suite *errors_suite(void)
 {
     Suite *suite = suite_create("errors");
@@ -303,7 +287,6 @@ static Suite *errors_suite(void)
     tcase_add_loop_test(tcase, what_replicate_refuses_is_told_in_every_detail, 0, LENGTH(refusals));
     tcase_add_loop_test(tcase, a_field_that_replicate_refuses_is_named_as_the_client_named_it, 0, LENGTH(fields));
     tcase_add_loop_test(tcase, what_replicate_does_not_have_is_not_found, 0, LENGTH(missing));
-    tcase_add_test(tcase, a_default_that_cannot_be_used_is_a_fault_of_ours);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -129,7 +129,9 @@ START_TEST(a_running_request_keeps_the_configuration_it_began_with)
 END_TEST
 
 static const char *const bad_files[] = {"models:\n  writer: acme/writer\nno_such_key: 1\n", "models: [\n", "",
-                                        "models:\n  writer: ${NO_SUCH_VARIABLE}\n"};
+                                        "models:\n  writer: ${NO_SUCH_VARIABLE}\n",
+                                        "replicate:\n  token: test-token\nmodels:\n  writer:\n"
+                                        "    model: acme/writer\n    params: {temperature: 9}\n"};
 
 START_TEST(a_bad_file_changes_nothing_and_is_logged)
 {

@@ -98,7 +98,10 @@ static const struct {
     {{"stray"}, "stray"},
     {{"--alias", "fast"}, "--model"},
     {{"--num_workers", "0"}, "--num_workers"},
-    {{"--max_budget", "5"}, "max_"},
+    {{"--max_budget", "5"}, "--max_budget: spending is not counted here"},
+    {{"--test"}, "--test: no test request is sent"},
+    {{"--ssl_keyfile_path", "x"}, "--ssl_keyfile_path: TLS is not spoken here"},
+    {{"--ssl_certfile_path", "x"}, "--ssl_certfile_path: TLS is not spoken here"},
     {{"--port", ""}, "--port"},
 };
 
@@ -112,6 +115,8 @@ START_TEST(bad_usage_ends_with_2_and_names_the_flag)
 }
 END_TEST
 
+#define WITH_PARAMS "replicate:\n  token: test-token\nmodels:\n  a:\n    model: acme/writer\n    params: "
+
 static const struct {
     const char *config;
     const char *said[3];
@@ -122,6 +127,8 @@ static const struct {
     {"models:\n  a: acme/writer\nreplicate:\n  token: ${NO_SUCH_VARIABLE}\n", {":4:", "NO_SUCH_VARIABLE"}},
     {"models:\n  a: not a model\n", {":2:", "owner/name"}},
     {"models: [\n", {"config.yaml:"}},
+    {WITH_PARAMS "{temperature: 9}\n", {"config.yaml: model `a`", "`temperature`", "between 0 and 2"}},
+    {WITH_PARAMS "{top_p: 0.5, stop: [7]}\n", {"config.yaml: model `a`", "stop[0]"}},
     {"listen: 127.0.0.1:0\n", {"models"}},
     {"", {"models"}},
     {"models:\n  a: acme/writer\nreplicate:\n  token: test-token\nkeys: []\n", {":5:", "keys"}},
@@ -218,6 +225,26 @@ START_TEST(a_token_alone_serves_any_model_by_its_own_name)
 }
 END_TEST
 
+/* Where all models come by wildcards, the list that messages else point to is empty. */
+START_TEST(with_wildcards_alone_messages_say_how_to_name_a_model)
+{
+    static const char *const bodies[] = {"{\"model\":\"other\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+                                         "{\"model\":\"\"}", "{}"};
+    char *config = xasprintf("replicate:\n  token: test-token\n  base_url: %s\nmodels:\n  \"acme/*\": \"acme/*\"\n",
+                             replicate_sim_base_url(bridge.sim));
+    start(&(struct daemon_options){.config = config});
+    free(config);
+    expect_echo(BRIDGE_MODEL);
+    struct http_response response = {0};
+    const struct http_request request = {.path = "/v1/chat/completions", .body = bodies[_i]};
+    ck_assert(http_exchange(bridge.port, &request, &response, daemon_patience_ms()));
+    ck_assert_int_eq(response.status, _i == 0 ? 404 : 400);
+    ck_assert_msg(strstr(response.body, "Use a model reference such as owner/name.") != NULL, "%s", response.body);
+    ck_assert_ptr_null(strstr(response.body, "GET /v1/models"));
+    http_response_dispose(&response);
+}
+END_TEST
+
 START_TEST(one_alias_needs_no_file)
 {
     char *base = xasprintf("REPLICATE_API_BASE=%s", replicate_sim_base_url(bridge.sim));
@@ -270,6 +297,17 @@ START_TEST(a_flag_of_litellms_without_meaning_is_named_and_ignored)
 }
 END_TEST
 
+START_TEST(json_logs_go_before_the_format_of_the_file)
+{
+    static const char *const flags[] = {"--json_logs", "--json-logs"};
+    char *config = bridge_config(&bridge, "log: {format: text}\n");
+    start(&(struct daemon_options){.config = config, .arguments = (const char *[]){flags[_i], NULL}});
+    free(config);
+    expect_echo("writer");
+    ck_assert(daemon_log_wait(bridge.daemon, "{\"", daemon_patience_ms()));
+}
+END_TEST
+
 static Suite *start_suite(void)
 {
     Suite *suite = suite_create("start");
@@ -294,10 +332,12 @@ static Suite *start_suite(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_file_is_served_once_the_ready_line_is_out);
     tcase_add_test(tcase, a_token_alone_serves_any_model_by_its_own_name);
+    tcase_add_loop_test(tcase, with_wildcards_alone_messages_say_how_to_name_a_model, 0, 3);
     tcase_add_test(tcase, one_alias_needs_no_file);
     tcase_add_test(tcase, the_environment_can_name_the_file_the_host_and_the_port);
     tcase_add_test(tcase, flags_override_the_environment_and_the_file);
     tcase_add_test(tcase, a_flag_of_litellms_without_meaning_is_named_and_ignored);
+    tcase_add_loop_test(tcase, json_logs_go_before_the_format_of_the_file, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

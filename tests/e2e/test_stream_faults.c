@@ -105,11 +105,17 @@ static const struct fault_case fault_cases[] = {
     {.name = "all from the start again without ids",
      .stream = {.offered = true, .fault = SIM_STREAM_RESET, .fault_after = 6, .no_ids = true}},
     {.name = "cut again and again", .stream = {.offered = true, FOR_EVER(SIM_STREAM_CUT), .fault_after = 1}},
-    {.name = "only what is new", .stream = {.offered = true, .from_now = true}},
+    /* Where a server begins with what is new, the connection must stand before there is anything. */
+    {.name = "only what is new", .stream = {.offered = true, .from_now = true}, .first_piece_ms = 1500},
     {.name = "only what is new after an end",
-     .stream = {.offered = true, .from_now = true, .fault = SIM_STREAM_END, .fault_after = 0}},
+     .stream = {.offered = true, .from_now = true, .fault = SIM_STREAM_END, .fault_after = 0},
+     .first_piece_ms = 2500},
+    {.name = "only what is new after a break",
+     .stream = {.offered = true, .from_now = true, .fault = SIM_STREAM_CUT, .fault_after = 3},
+     .first_piece_ms = 1500},
     {.name = "only what is new without ids",
-     .stream = {.offered = true, .from_now = true, .no_ids = true, .fault = SIM_STREAM_CUT, .fault_after = 3}},
+     .stream = {.offered = true, .from_now = true, .no_ids = true, .fault = SIM_STREAM_CUT, .fault_after = 3},
+     .first_piece_ms = 1500},
 };
 
 enum { CUT_KINDS = 3, CUTS = LENGTH(pieces) + 1 };

@@ -90,7 +90,7 @@ START_TEST(those_who_stay_do_not_notice_those_who_go)
     bridge_start(&bridge, &plan, "  polls_per_minute: 60000\n");
     begin_all();
     for (size_t i = 0; i < STREAMS; i += 2) {
-        ck_assert(stream_read_frames(&clients[i], i % 12, daemon_patience_ms()));
+        ck_assert(stream_read_frames(&clients[i], 1 + i % 12, daemon_patience_ms()));
         http_reset(&clients[i].connection);
         clients[i].progress = STREAM_BROKEN;
     }

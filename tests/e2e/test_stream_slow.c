@@ -10,7 +10,7 @@
 #include "check_main.h"
 
 /* What the sockets on the way hold besides the program is a few MB: each text is more than that. */
-enum { PIECE_BYTES = 32 * 1024, PIECES = 400, MANY_PIECES = 1600, MODEST_PIECES = 120 };
+enum { PIECE_BYTES = 32 * 1024, PIECES = 400, MANY_PIECES = 1600, MODEST_PIECES = 120, LARGE_PIECES = 700 };
 
 static struct bridge bridge;
 static struct stream_client client;
@@ -109,6 +109,18 @@ START_TEST(who_reads_a_polled_text_late_misses_nothing)
     ck_assert(replicate_sim_wait_ended(bridge.sim, 1, daemon_patience_ms()));
     chat_stream_finish(&client);
     expect_all_pieces(MODEST_PIECES);
+}
+END_TEST
+
+/* More than an outbox holds for a client that is slow: this one is not. */
+START_TEST(a_large_text_that_comes_at_once_is_whole)
+{
+    struct sim_plan plan = flood(LARGE_PIECES);
+    plan.stream.offered = false;
+    bridge_start(&bridge, &plan, "  poll_interval: 100ms\n");
+    chat_stream_begin(&bridge, &(struct chat_case){0}, &client);
+    chat_stream_finish(&client);
+    expect_all_pieces(LARGE_PIECES);
 }
 END_TEST
 
@@ -219,6 +231,7 @@ static Suite *slow_suite(void)
     tcase_add_test(tcase, who_does_not_read_for_a_while_misses_nothing);
     tcase_add_test(tcase, who_reads_with_pauses_misses_nothing_and_is_not_given_up);
     tcase_add_test(tcase, who_reads_a_polled_text_late_misses_nothing);
+    tcase_add_test(tcase, a_large_text_that_comes_at_once_is_whole);
     tcase_add_test(tcase, who_does_not_read_holds_up_nobody_else);
     tcase_add_test(tcase, what_nobody_reads_is_not_collected);
     tcase_add_loop_test(tcase, who_reads_nothing_is_given_up_after_the_write_timeout, 0, 2);

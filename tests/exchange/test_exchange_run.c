@@ -149,8 +149,18 @@ START_TEST(a_failure_after_a_success_is_still_a_failure)
 }
 END_TEST
 
+START_TEST(choices_that_would_send_too_much_between_them_are_refused)
+{
+    struct door *door = door_chat("{\"model\":\"writer\",\"n\":128," HELLO "}");
+    door_expect_error(door, ERROR_REQUEST_TOO_LARGE);
+    ck_assert_uint_eq(fake_predictions_count(), 0);
+    door_close(door, true);
+}
+END_TEST
+
 START_TEST(as_many_choices_as_may_be_asked_for_are_run)
 {
+    bench.config.max_body_bytes = 1000 * 1000;
     struct door *door = door_chat("{\"model\":\"writer\",\"n\":128," HELLO "}");
     ck_assert_uint_eq(fake_predictions_count(), 128);
     char id[32];
@@ -275,6 +285,7 @@ static Suite *exchange_run_suite(void)
     tcase_add_loop_test(tcase, choices_stand_in_their_order_however_they_end, 0, sizeof orders / sizeof orders[0]);
     tcase_add_loop_test(tcase, when_one_choice_fails_the_others_are_let_go_at_once, 0, 3);
     tcase_add_test(tcase, a_failure_after_a_success_is_still_a_failure);
+    tcase_add_test(tcase, choices_that_would_send_too_much_between_them_are_refused);
     tcase_add_test(tcase, as_many_choices_as_may_be_asked_for_are_run);
     tcase_add_loop_test(tcase, every_kind_of_error_has_its_status_and_says_whether_to_try_again, 1, ERROR_KIND_COUNT);
     tcase_add_loop_test(tcase, the_time_to_wait_is_said_in_seconds_and_milliseconds, 0, sizeof waits / sizeof waits[0]);

@@ -189,7 +189,10 @@ static void check_whole(struct input input)
     result.is_stopped = text_filter_is_stopped(&filter);
     text_filter_dispose(&filter);
     const char *closing = memmem(input.text, input.length, "</think>", 8);
-    if (input.mode == REASONING_AUTO && closing != NULL &&
+    size_t at = closing != NULL ? (size_t)(closing - input.text) : 0;
+    bool is_alone = at == 0 || memchr("\r\n", input.text[at - 1], 2) != NULL || at + 8 == input.length ||
+                    memchr("\r\n", input.text[at + 8], 2) != NULL;
+    if (input.mode == REASONING_AUTO && closing != NULL && is_alone &&
         memmem(input.text, (size_t)(closing - input.text), "<think>", 7) == NULL)
         input.mode = REASONING_OPENED;
     filter_simply(&input, &expected);

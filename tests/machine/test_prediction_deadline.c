@@ -152,6 +152,23 @@ START_TEST(polling_past_the_deadline_is_cancelled)
 }
 END_TEST
 
+START_TEST(polling_past_the_deadline_says_when_the_answers_could_not_be_read)
+{
+    static const char *const bodies[] = {"<html>", "{}", "{\"id\":\"another\",\"status\":\"succeeded\"}", "[]"};
+    bench_to_polling();
+    int64_t deadline_ms = clock_now_ms() + 59750;
+    for (size_t i = 0; clock_now_ms() < deadline_ms; i++) {
+        struct transfer *poll = fake_transfer_first(bench.transfers);
+        if (poll != NULL)
+            fake_transfer_answer(poll, 200, bodies[i % 4]);
+        int64_t left_ms = deadline_ms - clock_now_ms();
+        bench_advance(left_ms < 2000 ? left_ms : 2000);
+    }
+    expect_timeout("Replicate's answers about the prediction " BENCH_ID " could not be read. It has been cancelled.");
+    bench_finish_cancel();
+}
+END_TEST
+
 START_TEST(a_cancel_is_tried_again_and_given_up_after_five_seconds)
 {
     int64_t cancels = metrics_sum(METRIC_cancels_total);
@@ -177,13 +194,26 @@ START_TEST(a_cancel_is_tried_again_and_given_up_after_five_seconds)
 }
 END_TEST
 
-START_TEST(a_cancel_is_settled_by_any_2xx_or_4xx)
+START_TEST(a_cancel_is_settled_by_a_2xx_or_a_final_refusal)
 {
-    static const int codes[] = {200, 201, 202, 400, 401, 404, 409, 422};
+    static const int codes[] = {200, 201, 202, 400, 409, 422};
     bench_to_sleeping();
     prediction_abandon(&bench.prediction, 0);
     bench_expect_state(PREDICTION_CANCELING);
     fake_transfer_answer(bench_cancel_call(), codes[_i], "");
+    bench_expect_none();
+}
+END_TEST
+
+START_TEST(a_cancel_that_may_yet_be_heard_is_tried_again)
+{
+    static const int codes[] = {401, 403, 404, 429, 500, 503};
+    bench_to_sleeping();
+    prediction_abandon(&bench.prediction, 0);
+    fake_transfer_answer(bench_cancel_call(), codes[_i], "");
+    bench_expect_state(PREDICTION_CANCELING);
+    bench_advance(500);
+    fake_transfer_answer(bench_cancel_call(), 200, "{}");
     bench_expect_none();
 }
 END_TEST
@@ -226,8 +256,10 @@ static Suite *deadline_suite(void)
     tcase_add_test(tcase, resolving_past_the_deadline_is_done);
     tcase_add_test(tcase, sleeping_past_the_deadline_is_cancelled);
     tcase_add_test(tcase, polling_past_the_deadline_is_cancelled);
+    tcase_add_test(tcase, polling_past_the_deadline_says_when_the_answers_could_not_be_read);
     tcase_add_test(tcase, a_cancel_is_tried_again_and_given_up_after_five_seconds);
-    tcase_add_loop_test(tcase, a_cancel_is_settled_by_any_2xx_or_4xx, 0, 8);
+    tcase_add_loop_test(tcase, a_cancel_is_settled_by_a_2xx_or_a_final_refusal, 0, 6);
+    tcase_add_loop_test(tcase, a_cancel_that_may_yet_be_heard_is_tried_again, 0, 6);
     tcase_add_test(tcase, several_predictions_keep_their_own_deadlines);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -80,6 +80,16 @@ START_TEST(sleeping_leads_to_polling_and_back_until_the_end)
 }
 END_TEST
 
+START_TEST(characters_that_are_none_do_not_cost_the_output)
+{
+    bench_to_polling();
+    fake_transfer_answer(bench_poll_call(), 200,
+                         "{\"id\":\"" BENCH_ID "\",\"status\":\"succeeded\",\"output\":\"a\\u0000\\ud83d\"}");
+    bench_expect_success();
+    ck_assert_str_eq(json_string_value(bench.outcome->output), "a\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+END_TEST
+
 START_TEST(output_seen_while_processing_is_not_taken_for_the_end)
 {
     bench_start_model();
@@ -272,6 +282,7 @@ static Suite *poll_suite(void)
     tcase_add_loop_test(tcase, the_status_of_a_create_decides_whatever_its_code, 0, 3 * STATUS_ROWS);
     tcase_add_loop_test(tcase, the_status_of_a_poll_decides, 0, STATUS_ROWS);
     tcase_add_test(tcase, sleeping_leads_to_polling_and_back_until_the_end);
+    tcase_add_test(tcase, characters_that_are_none_do_not_cost_the_output);
     tcase_add_test(tcase, output_seen_while_processing_is_not_taken_for_the_end);
     tcase_add_test(tcase, polls_come_quickly_at_first_slower_while_it_boots_and_quicker_when_it_runs);
     tcase_add_loop_test(tcase, a_poll_that_fails_is_not_a_failed_prediction, 0, 9);

@@ -308,10 +308,12 @@ static void setup_threads(void)
 START_TEST(several_workers_together_keep_to_the_limit)
 {
     struct admission_ticket tickets[2], third;
+    size_t all = 0; /* one thread alone may find the place taken at every one of its tries */
     for (size_t i = 0; i < THREADS; i++) {
-        ck_assert_uint_gt(entered[i], 0);
+        all += entered[i];
         ck_assert(!exceeded[i]);
     }
+    ck_assert_uint_gt(all, 0);
     ck_assert(enter(&tickets[0]));
     ck_assert(enter(&tickets[1]));
     ck_assert(!enter(&third));

@@ -37,6 +37,20 @@ START_TEST(a_whole_prediction_is_read)
 }
 END_TEST
 
+/* Python's json.dumps writes such escapes; the prediction has run and is paid for all the same. */
+START_TEST(a_prediction_with_characters_that_are_none_is_read_all_the_same)
+{
+    ck_assert(parse("{\"id\":\"abc\",\"output\":[\"a\\u0000b\",\"\\ud83d\",\"\xFF\"],\"logs\":\"\\u0000\","
+                    "\"status\":\"succeeded\"}"));
+    ck_assert_int_eq(parsed.status, API_STATUS_SUCCEEDED);
+    ck_assert_str_eq(json_string_value(json_array_get(parsed.output, 0)), "a\xEF\xBF\xBD"
+                                                                          "b");
+    ck_assert_str_eq(json_string_value(json_array_get(parsed.output, 1)), "\xEF\xBF\xBD");
+    ck_assert_str_eq(json_string_value(json_array_get(parsed.output, 2)), "\xEF\xBF\xBD");
+    api_prediction_dispose(&parsed);
+}
+END_TEST
+
 static const struct {
     const char *word;
     enum api_status status;
@@ -258,6 +272,7 @@ static Suite *parse_suite(void)
     TCase *tcase = tcase_create("parse");
     tcase_add_checked_fixture(tcase, forget_parsed, dispose_parsed);
     tcase_add_test(tcase, a_whole_prediction_is_read);
+    tcase_add_test(tcase, a_prediction_with_characters_that_are_none_is_read_all_the_same);
     tcase_add_loop_test(tcase, a_status_is_one_of_six_words_or_unknown, 0, ROWS(status_rows));
     tcase_add_loop_test(tcase, missing_null_and_empty_mean_the_same, 0, ROWS(empty_rows));
     tcase_add_loop_test(tcase, what_is_no_prediction_is_refused, 0, ROWS(refused_rows));

@@ -126,7 +126,8 @@ static const struct thoughts {
 } thoughts[] = {
     {REASONING_AUTO, "{'output':'<think>x</think>y'}", "x", "y"},
     {REASONING_AUTO, "{'output':['<thi','nk>x</th','ink>\\n\\ny']}", "x", "y"},
-    {REASONING_AUTO, "{'output':'x</think>y'}", "x", "y"},
+    {REASONING_AUTO, "{'output':'x</think>\\ny'}", "x", "y"},
+    {REASONING_AUTO, "{'output':'x</think>y'}", NULL, "x</think>y"},
     {REASONING_AUTO, "{'output':'<think>x'}", "x", ""},
     {REASONING_AUTO, "{'output':'<think></think>y'}", NULL, "y"},
     {REASONING_AUTO, "{'output':{'text':'<think>x</think>y'}}", "x", "y"},

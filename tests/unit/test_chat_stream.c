@@ -285,7 +285,7 @@ END_TEST
 START_TEST(an_output_at_once_has_its_thoughts_and_stops_too)
 {
     begin(",'stop':'END'", "{}");
-    finish(0, "{'output':{'text':'Hm</think>Yes END no'}}");
+    finish(0, "{'output':{'text':'Hm</think>\\nYes END no'}}");
     hear();
     expect_choice(0, "Hm", "Yes ", "stop");
 }

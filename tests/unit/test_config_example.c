@@ -166,7 +166,14 @@ START_TEST(the_example_loads_with_everything_in_use)
 {
     give_variables();
     struct buf text = uncommented_text();
-    struct config *config = config_case_must_load(buf_text(&text));
+    /* Whether the system keeps its certificates in that place is its own affair. */
+    static const char certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+    char *rest = strstr(buf_text(&text), certificates);
+    ck_assert_ptr_nonnull(rest);
+    char *own =
+        xasprintf("%.*s%s%s", (int)(rest - buf_text(&text)), buf_text(&text), example, rest + sizeof certificates - 1);
+    struct config *config = config_case_must_load(own);
+    free(own);
     ck_assert_int_eq(config->workers, 4);
     ck_assert_uint_eq(config->key_count, 1);
     ck_assert_str_eq(config->keys[0].name, "alice");

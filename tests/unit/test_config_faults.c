@@ -56,6 +56,16 @@ static const struct {
     {"models: {m: a/b}\nreplicate: {base_url: 'https://x y'}\n", "must not hold blanks"},
     {"models: {m: a/b}\nreplicate: {base_url: [x]}\n", "replicate.base_url: this must be an address"},
     {"models: {m: a/b}\nreplicate: {proxy: \"a\\nb\"}\n", "replicate.proxy: this must not hold line breaks"},
+    {"models: {m: a/b}\nport: 4000\n", "config.yaml:2: port: unknown key; write listen: HOST:PORT"},
+    {"models: {m: a/b}\nhost: 0.0.0.0\n", "config.yaml:2: host: unknown key; write listen: HOST:PORT"},
+    {"models: {m: a/b}\nreplicate: {ca_file: /nonexistent/ca.pem}\n",
+     "config.yaml:2: replicate.ca_file: the file cannot be read: No such file"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'proxy:3128'}\n", "replicate.proxy: the address must begin with http://"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'ftp://proxy'}\n", "replicate.proxy: the address must begin with http://"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'http://'}\n", "replicate.proxy: the address needs a host"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'http://:3128'}\n", "replicate.proxy: the address needs a host"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'socks5://u:w@/x'}\n", "replicate.proxy: the address needs a host"},
+    {"models: {m: a/b}\nreplicate: {proxy: 'http://a b'}\n", "replicate.proxy: the address must not hold blanks"},
     {"models: {m: a/b}\nreplicate: {ca_file: {}}\n", "replicate.ca_file: this must be a text"},
     {"models: {m: a/b}\ncors_origins: ['https://a/path']\n", "config.yaml:2: cors_origins: an origin is"},
     {"models: {m: a/b}\ncors_origins: nonsense\n", "config.yaml:2: cors_origins: an origin is"},
@@ -86,6 +96,22 @@ START_TEST(a_secret_with_blanks_is_refused_without_being_shown)
 }
 END_TEST
 
+START_TEST(a_reference_in_another_form_is_no_secret)
+{
+    static const char *const values[] = {"$HIDDEN", "os.environ/HIDDEN", "'$HIDDEN'"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "models: {m: a/b}\nreplicate:\n  token: %s\n", values[i]);
+        config_case_refuses(text, "config.yaml:3: replicate.token: this is the name of a variable, not a secret; in "
+                                  "this form of the file a variable is written ${NAME}");
+        ck_assert_ptr_null(strstr(config_case_message(), "HIDDEN"));
+        snprintf(text, sizeof text, "models: {m: a/b}\nkeys: [%s]\n", values[i]);
+        config_case_refuses(text, "config.yaml:2: keys[0]: this is the name of a variable");
+        ck_assert_ptr_null(strstr(config_case_message(), "HIDDEN"));
+    }
+}
+END_TEST
+
 START_TEST(a_value_in_the_wrong_place_is_not_repeated)
 {
     static const char *const keys[] = {"timeout", "listen", "workers", "max_body", "on_disconnect", "strict_params"};
@@ -103,6 +129,12 @@ START_TEST(a_token_used_as_a_key_is_masked)
 {
     config_case_refuses("r8_0123456789abcdefghijklmnopqrstuvwxyz012: x\nmodels: {m: a/b}\n", "unknown key");
     ck_assert_ptr_null(strstr(config_case_message(), "0123456789abcdef"));
+    config_case_refuses("models: {m: a/b}\nr8_0123456789abcdefghijklmnopqrstuvwxyz012: x\n"
+                        "r8_0123456789abcdefghijklmnopqrstuvwxyz012: y\n",
+                        "is given twice, first on line 2");
+    ck_assert_ptr_null(strstr(config_case_message(), "0123456789abcdef"));
+    config_case_refuses("models: {m: a/b}\n\"a\\e[2J\": x\n\"a\\e[2J\": y\n", "is given twice");
+    ck_assert_ptr_null(strchr(config_case_message(), 0x1b));
 }
 END_TEST
 
@@ -144,6 +176,7 @@ static Suite *config_faults_suite(void)
     tcase_add_loop_test(native, a_fault_is_said_with_its_place_and_its_mend, 0,
                         (int)(sizeof faults / sizeof faults[0]));
     tcase_add_test(native, a_secret_with_blanks_is_refused_without_being_shown);
+    tcase_add_test(native, a_reference_in_another_form_is_no_secret);
     tcase_add_test(native, a_value_in_the_wrong_place_is_not_repeated);
     tcase_add_test(native, a_token_used_as_a_key_is_masked);
     tcase_add_test(native, a_missing_token_is_an_error_that_names_the_variable);

@@ -122,6 +122,19 @@ START_TEST(aliases_of_the_router_are_routes)
 }
 END_TEST
 
+START_TEST(an_alias_is_skipped_with_its_model)
+{
+    struct config *config =
+        config_case_must_load(ENTRY "  - {model_name: gpt, litellm_params: {model: openai/gpt-4o}}\n"
+                                    "router_settings: {model_group_alias: {fast: gpt, slow: m}}\n");
+    ck_assert_ptr_null(config_find_route(config, "fast"));
+    ck_assert_ptr_nonnull(config_find_route(config, "slow"));
+    ck_assert_uint_eq(config->warning_count, 2);
+    ck_assert(config_case_warns(config, "config.yaml:4: router_settings.model_group_alias.fast: skipped with its"));
+    config_unref(config);
+}
+END_TEST
+
 START_TEST(included_files_are_found_beside_the_file_and_added)
 {
     config_case_file("more.yaml", "model_list:\n  - {model_name: more, litellm_params: {model: replicate/c/d}}\n"
@@ -279,6 +292,7 @@ static Suite *config_litellm_files_suite(void)
     tcase_add_test(files, variables_are_filled_in_and_the_file_may_set_them);
     tcase_add_test(files, the_key_goes_before_the_token);
     tcase_add_test(files, aliases_of_the_router_are_routes);
+    tcase_add_test(files, an_alias_is_skipped_with_its_model);
     tcase_add_test(files, included_files_are_found_beside_the_file_and_added);
     tcase_add_test(files, files_that_include_each_other_are_refused);
     tcase_add_loop_test(files, a_fault_is_said_with_its_place_and_its_mend, 0, (int)(sizeof faults / sizeof faults[0]));

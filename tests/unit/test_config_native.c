@@ -331,14 +331,70 @@ END_TEST
 
 START_TEST(texts_and_lists_reach_their_fields)
 {
-    struct config *config =
-        config_case_must_load("models: {m: a/b}\ncors_origins: ['https://a.example', '*']\n"
-                              "replicate: {ca_file: /ca.pem, proxy: 'http://proxy:3128'}\nlog: {file: /tmp/x.log}\n");
+    const char *certificates = config_case_file("ca.pem", "");
+    char text[512];
+    snprintf(text, sizeof text,
+             "models: {m: a/b}\ncors_origins: ['https://a.example', '*']\n"
+             "replicate: {ca_file: %s, proxy: 'http://proxy:3128'}\nlog: {file: /tmp/x.log}\n",
+             certificates);
+    struct config *config = config_case_must_load(text);
     ck_assert_uint_eq(config->cors_origin_count, 2);
     ck_assert_str_eq(config->cors_origins[0], "https://a.example");
-    ck_assert_str_eq(config->ca_file, "/ca.pem");
+    ck_assert_str_eq(config->ca_file, certificates);
     ck_assert_str_eq(config->proxy, "http://proxy:3128");
     ck_assert_str_eq(config->log.file, "/tmp/x.log");
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(a_proxy_is_a_scheme_and_a_host)
+{
+    static const char *const proxies[] = {"https://p", "SOCKS5://p:1", "socks5h://u:w@p:1/", "socks4://[::1]:1"};
+    for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "models: {m: a/b}\nreplicate: {proxy: '%s'}\n", proxies[i]);
+        struct config *config = config_case_must_load(text);
+        ck_assert_str_eq(config->proxy, proxies[i]);
+        config_unref(config);
+    }
+}
+END_TEST
+
+START_TEST(long_integers_reach_the_input_whole)
+{
+    struct config *config = config_case_must_load(
+        "models: {m: {model: a/b, input: {ref: 1234567890123456, top: 9223372036854775807, low: -9223372036854775808, "
+        "beyond: 9223372036854775808, zeros: +007}}}\n");
+    const json_t *input = config->routes[0]->input;
+    ck_assert(json_integer_value(json_object_get(input, "ref")) == 1234567890123456);
+    ck_assert(json_integer_value(json_object_get(input, "top")) == INT64_MAX);
+    ck_assert(json_integer_value(json_object_get(input, "low")) == INT64_MIN);
+    ck_assert(json_is_real(json_object_get(input, "beyond")));
+    ck_assert_int_eq(json_integer_value(json_object_get(input, "zeros")), 7);
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(every_parameter_that_can_be_mapped_is_known_by_name)
+{
+    static const char *const names[] = {"functions",           "function_call", "web_search_options",
+                                        "parallel_tool_calls", "audio",         "modalities"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "models: {m: {model: a/b, map: {%s: own}}}\n", names[i]);
+        struct config *config = config_case_must_load(text);
+        ck_assert_str_eq(json_string_value(json_object_get(config->routes[0]->map, names[i])), "own");
+        config_unref(config);
+    }
+}
+END_TEST
+
+START_TEST(a_key_for_a_model_that_is_not_served_is_warned_about)
+{
+    struct config *config = config_case_must_load("models: {m: a/b, 'r/*': '*'}\n"
+                                                  "keys:\n  - {key: k, models: [m, r/c/d, 'x*', typo]}\n");
+    ck_assert_uint_eq(config->warning_count, 1);
+    ck_assert(config_case_warns(config, "config.yaml:3: keys[0]: the key may use \"typo\", which is no name under"));
     config_unref(config);
 }
 END_TEST
@@ -358,6 +414,10 @@ static Suite *config_native_suite(void)
     tcase_add_test(keys, keys_may_be_one_text_a_list_of_texts_or_maps);
     tcase_add_test(keys, durations_and_sizes_may_be_spelt_in_many_ways);
     tcase_add_test(keys, texts_and_lists_reach_their_fields);
+    tcase_add_test(keys, a_proxy_is_a_scheme_and_a_host);
+    tcase_add_test(keys, long_integers_reach_the_input_whole);
+    tcase_add_test(keys, every_parameter_that_can_be_mapped_is_known_by_name);
+    tcase_add_test(keys, a_key_for_a_model_that_is_not_served_is_warned_about);
     suite_add_tcase(suite, keys);
     return suite;
 }

@@ -153,7 +153,6 @@ static const struct {
     {"LITELLM_MAX_STREAMING_DURATION_SECONDS", "x",
      "environment: LITELLM_MAX_STREAMING_DURATION_SECONDS: this must be a duration"},
     {"LITELLM_LOG", "loud", "environment: LITELLM_LOG: this must be one of"},
-    {"DEBUG", "maybe", "environment: DEBUG: this must be true or false"},
     {"JSON_LOGS", "maybe", "environment: JSON_LOGS: this must be true or false"},
     {"LITELLM_DROP_PARAMS", "maybe", "environment: LITELLM_DROP_PARAMS: this must be true or false"},
     {"LITELLM_REQUEST_TIMEOUT", "soon", "environment: LITELLM_REQUEST_TIMEOUT: this must be a duration"},
@@ -169,6 +168,34 @@ START_TEST(a_wrong_variable_is_named_and_not_shown)
     config_case_variable(wrong_variables[_i].name, wrong_variables[_i].value);
     config_case_refuses(plain, wrong_variables[_i].part);
     ck_assert_ptr_null(strstr(config_case_message(), "hidden"));
+}
+END_TEST
+
+START_TEST(words_of_other_programs_in_debug_mean_nothing_here)
+{
+    config_case_variable("DEBUG", "express:*");
+    config_case_variable("DETAILED_DEBUG", "maybe");
+    struct config *config = config_case_must_load(plain);
+    ck_assert_int_eq(config->log.level, LOG_LEVEL_INFO);
+    config_unref(config);
+    config_case_variable("DEBUG", "true");
+    config = config_case_must_load(plain);
+    ck_assert_int_eq(config->log.level, LOG_LEVEL_DEBUG);
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(json_logs_of_the_command_line_go_before_the_file)
+{
+    struct config_options options = config_case_options();
+    options.file = config_case_file("config.yaml", "log: {format: text}\nmodels: {m: a/b}\n");
+    struct config *config = config_case_load_options(&options);
+    ck_assert_int_eq(config->log.format, LOG_FORMAT_TEXT);
+    config_unref(config);
+    options.log_json = true;
+    config = config_case_load_options(&options);
+    ck_assert_int_eq(config->log.format, LOG_FORMAT_JSON);
+    config_unref(config);
 }
 END_TEST
 
@@ -313,6 +340,8 @@ static Suite *config_options_suite(void)
     tcase_add_test(options, a_number_of_the_command_line_that_is_out_of_range_is_said_with_its_flag);
     tcase_add_loop_test(options, a_wrong_variable_is_named_and_not_shown, 0,
                         (int)(sizeof wrong_variables / sizeof wrong_variables[0]));
+    tcase_add_test(options, words_of_other_programs_in_debug_mean_nothing_here);
+    tcase_add_test(options, json_logs_of_the_command_line_go_before_the_file);
     tcase_add_test(options, variables_stand_in_where_the_file_is_silent);
     tcase_add_test(options, a_timeout_comes_from_the_first_place_that_sets_it);
     tcase_add_test(options, variables_are_filled_into_values);

@@ -124,6 +124,49 @@ START_TEST(invalid_json_is_refused_in_our_own_words)
 }
 END_TEST
 
+#define REPLACED "\xEF\xBF\xBD"
+
+static const struct {
+    const char *text, *dump; /* NULL: still refused */
+} mended[] = {
+    {"[1,\"\\u00e9\"]", "[1,\"\xC3\xA9\"]"},
+    {"\"a\\u0000b\"", "\"a" REPLACED "b\""},
+    {"{\"a\\u0000\":1}", "{\"a" REPLACED "\":1}"},
+    {"\"\\ud83d\"", "\"" REPLACED "\""},
+    {"\"\\uD83Dx\"", "\"" REPLACED "x\""},
+    {"\"\\ude00\\ud83d\"", "\"" REPLACED REPLACED "\""},
+    {"\"\\ud83d\\ud83d\\ude00\"", "\"" REPLACED "\xF0\x9F\x98\x80\""},
+    {"\"\\ud83d\\u0041\"", "\"" REPLACED "A\""},
+    {"\"\\\\u0000\\u0000\"", "\"\\\\u0000" REPLACED "\""},
+    {"\"\\\\\\ud83d\\\"\"", "\"\\\\" REPLACED "\\\"\""},
+    {"\"\xFF\xE2\x82\xE2\x82\xAC\"", "\"" REPLACED REPLACED REPLACED "\xE2\x82\xAC\""},
+    {"{\"o\":[\"\\u0000\"],\"n\":12}", "{\"o\":[\"" REPLACED "\"],\"n\":12}"},
+    {"", NULL},
+    {" ", NULL},
+    {"<html>\xFF</html>", NULL},
+    {"{\"o\":\"\\u0000\"", NULL},
+    {"{\"o\":\"\\ud83d", NULL},
+    {"\"\\u00", NULL},
+    {"\"\\", NULL},
+    {"\\u0000", NULL},
+};
+
+START_TEST(the_answers_of_others_are_mended)
+{
+    const char *text = mended[_i].text;
+    json_t *value = json_parse_lenient(text, strlen(text));
+    ck_assert_msg((value != NULL) == (mended[_i].dump != NULL), "row %d", _i);
+    if (value == NULL)
+        return;
+    struct buf dump;
+    buf_init(&dump, 1024);
+    ck_assert(json_append(&dump, value));
+    ck_assert_str_eq(buf_text(&dump), mended[_i].dump);
+    buf_dispose(&dump);
+    json_decref(value);
+}
+END_TEST
+
 /* `depth` times `opening`, then as many times `closing`; the caller frees. */
 static char *nested(size_t depth, const char *opening, const char *closing)
 {
@@ -346,6 +389,7 @@ static Suite *json_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, valid_json_is_read_and_written, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_json_is_refused_in_our_own_words, 0, ROWS(refused));
+    tcase_add_loop_test(tcase, the_answers_of_others_are_mended, 0, ROWS(mended));
     tcase_add_loop_test(tcase, nesting_is_refused_over_512_levels, 0, ROWS(depths));
     tcase_add_test(tcase, a_long_flat_document_is_not_deep);
     tcase_add_loop_test(tcase, a_string_is_escaped_and_repaired, 0, ROWS(strings));

@@ -101,8 +101,14 @@ static const struct row {
     {"{'map':{'stop':'stop'}}", ",'stop':'a'", "{'prompt':'Hi','stop':['a']}", ""},
     {"{'map':{'stop':'stop_sequences'}}", ",'stop':['a','x,y','b']", "{'prompt':'Hi','stop_sequences':'a,b'}", ""},
     {"{'map':{'stop':'stop_sequences'}}", ",'stop':'x,y'", "{'prompt':'Hi'}", ""},
-    {"{'map':{'stop':'ends'},'input':{'ends':'END'}}", ",'stop':['a','b']", "{'ends':'a,b','prompt':'Hi'}", ""},
-    {"{'map':{'stop':'ends'},'input':{'ends':['END']}}", ",'stop':['a','b']", "{'ends':['a','b'],'prompt':'Hi'}", ""},
+    {"{'map':{'stop':'ends'},'input':{'ends':'END'}}", ",'stop':['a','b']", "{'ends':'END,a,b','prompt':'Hi'}", ""},
+    {"{'map':{'stop':'stop_sequences'},'input':{'stop_sequences':'<|end|>'}}", ",'stop':'x,y'",
+     "{'stop_sequences':'<|end|>','prompt':'Hi'}", ""},
+    {"{'map':{'stop':'ends'},'input':{'ends':''}}", ",'stop':'a'", "{'ends':'a','prompt':'Hi'}", ""},
+    {"{'map':{'stop':'stop'}}", ",'stop':['','a','']", "{'prompt':'Hi','stop':['a']}", ""},
+    {"{'map':{'stop':'stop'}}", ",'stop':''", "{'prompt':'Hi'}", ""},
+    {"{'map':{'stop':'ends'},'input':{'ends':['END']}}", ",'stop':['a','b']", "{'ends':['END','a','b'],'prompt':'Hi'}",
+     ""},
     /* names that OpenAI does not know */
     {"{}", ",'top_k':5,'prompt_template':'{prompt}'", "{'prompt':'Hi','top_k':5,'prompt_template':'{prompt}'}", ""},
     {"{}", ",'odd':1,'other':null,'input':{}", "{'prompt':'Hi'}", "odd, input"},
@@ -110,6 +116,7 @@ static const struct row {
     {"{'map':{'temperature':'temp'}}", ",'temp':1", "{'prompt':'Hi','temp':1}", ""},
     {"{'map':{'temperature':'temp'}}", ",'temp':1,'temperature':2", "{'prompt':'Hi','temp':2}", "temp"},
     {"{}", ",'prompt':'other'", "{'prompt':'Hi'}", "prompt"},
+    {"{'map':{'messages':'messages'}}", ",'prompt':'other'", "{'messages':[{'role':'user','content':'Hi'}]}", "prompt"},
     {"{}", ",'max_new_tokens':5", "{'prompt':'Hi','max_new_tokens':5}", ""},
     {"{'input':{'max_tokens':500}}", ",'max_new_tokens':5", "{'prompt':'Hi','max_new_tokens':5}", ""},
     {"{}", ",'max_new_tokens':5,'max_tokens':9", "{'prompt':'Hi','max_tokens':9}", "max_new_tokens"},
@@ -239,10 +246,34 @@ START_TEST(the_routes_defaults_are_never_changed)
 }
 END_TEST
 
+static const struct check {
+    const char *route, *param; /* NULL: fine */
+} checks[] = {
+    {"{}", NULL},
+    {"{'params':{'temperature':2,'max_tokens':-1,'stop':'','tools':[],'n':2,'user':null,'odd':[]}}", NULL},
+    {"{'params':{'temperature':3}}", "temperature"},
+    {"{'params':{'max_completion_tokens':'9'}}", "max_completion_tokens"},
+    {"{'params':{'stop':['a',7]}}", "stop[1]"},
+    {"{'params':{'response_format':{}}}", "response_format.type"},
+};
+
+START_TEST(the_parameters_of_a_route_can_be_checked_before_they_are_used)
+{
+    struct error err = {0};
+    char *text = quoted(checks[_i].route);
+    help_route(&route, text);
+    free(text);
+    ck_assert_int_eq(mapping_check(&route, &err), checks[_i].param == NULL);
+    ck_assert_str_eq(err.param, checks[_i].param == NULL ? "" : checks[_i].param);
+    help_route_dispose(&route);
+}
+END_TEST
+
 START_TEST(a_route_without_objects_is_fine)
 {
     struct error err = {0};
     struct route bare = {.alias = "kimi", .reference = "a/b"};
+    ck_assert(mapping_check(&bare, &err));
     ck_assert(help_decode(&call, "{\"model\":\"kimi\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}", &err));
     json_t *input = mapping_input(&call, &bare, &err);
     ck_assert_ptr_nonnull(input);
@@ -299,6 +330,8 @@ static Suite *mapping_suite(void)
     tcase_add_loop_test(mapping, the_limit_that_was_sent_is_remembered, 0, sizeof limits / sizeof limits[0]);
     tcase_add_loop_test(mapping, the_number_of_choices_may_be_configured, 0, 2);
     tcase_add_test(mapping, the_routes_defaults_are_never_changed);
+    tcase_add_loop_test(mapping, the_parameters_of_a_route_can_be_checked_before_they_are_used, 0,
+                        sizeof checks / sizeof checks[0]);
     tcase_add_test(mapping, a_route_without_objects_is_fine);
     tcase_add_loop_test(mapping, an_error_names_what_the_client_knows, 0, sizeof namings / sizeof namings[0]);
     suite_add_tcase(suite, mapping);

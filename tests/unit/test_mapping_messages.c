@@ -21,6 +21,8 @@ static char *quoted(const char *text)
 #define SYSTEM "{'role':'system','content':'Be kind.'}"
 #define IMAGE "{'role':'user','content':[{'type':'text','text':'Hi'},{'type':'image_url','image_url':{'url':'u'}}]}"
 
+#define FILE_ONLY "{'role':'user','content':[{'type':'file','file':{}}]}"
+
 static const struct row {
     const char *route, *messages, *input, *ignored;
     size_t prompt_bytes;
@@ -47,7 +49,7 @@ static const struct row {
     {"{'map':{'messages':null}}", USER, "{'prompt':'Hi'}", "", 2},
     {"{'drop_params':true}", IMAGE, "{'prompt':'Hi'}", "image_url", 2},
     {"{'drop_params':true}", IMAGE "," IMAGE, "{'prompt':'User: Hi\\n\\nUser: Hi\\n\\nAssistant:'}", "image_url", 30},
-    {"{'drop_params':true}", "{'role':'user','content':[{'type':'file','file':{}}]}", "{'prompt':''}", "file", 0},
+    {"{'drop_params':true}", SYSTEM "," FILE_ONLY, "{'prompt':'Be kind.'}", "file", 8},
 };
 
 static bool decode(const struct row *row, struct call *call, struct route *route, struct error *err)
@@ -87,16 +89,26 @@ START_TEST(messages_become_these_inputs)
 }
 END_TEST
 
-START_TEST(an_image_is_refused_unless_it_may_be_left_out)
+/* Without the part nothing would be left to answer. */
+static const struct refusal {
+    struct row row;
+    const char *param, *words;
+} refusals[] = {
+    {{"{}", SYSTEM "," IMAGE, NULL, NULL, 0}, "messages[1].content[1]", "`map: {messages: messages}`"},
+    {{"{'drop_params':true}", FILE_ONLY, NULL, NULL, 0}, "messages[0].content[0]", "Send some text too."},
+};
+
+START_TEST(a_part_is_refused_unless_it_may_be_left_out_of_some_text)
 {
-    const struct row row = {"{}", SYSTEM "," IMAGE, NULL, NULL, 0};
+    const struct row row = refusals[_i].row;
     struct call call;
     struct route route;
     struct error err = {0};
     ck_assert_msg(decode(&row, &call, &route, &err), "%s", err.message);
     ck_assert_ptr_null(mapping_input(&call, &route, &err));
     ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED_PARAMETER);
-    ck_assert_str_eq(err.param, "messages[1].content[1]");
+    ck_assert_str_eq(err.param, refusals[_i].param);
+    ck_assert_msg(strstr(err.message, refusals[_i].words) != NULL, "%s", err.message);
     call_dispose(&call);
     help_route_dispose(&route);
 }
@@ -107,7 +119,7 @@ static Suite *mapping_messages_suite(void)
     Suite *suite = suite_create("mapping_messages");
     TCase *messages = tcase_create("messages");
     tcase_add_loop_test(messages, messages_become_these_inputs, 0, sizeof rows / sizeof rows[0]);
-    tcase_add_test(messages, an_image_is_refused_unless_it_may_be_left_out);
+    tcase_add_loop_test(messages, a_part_is_refused_unless_it_may_be_left_out_of_some_text, 0, 2);
     suite_add_tcase(suite, messages);
     return suite;
 }

@@ -110,6 +110,34 @@ START_TEST(one_model_is_one_object)
 }
 END_TEST
 
+START_TEST(what_the_operator_says_of_a_model_is_shown_beside_the_rest)
+{
+    struct error err = {0};
+    routes[0].info =
+        help_json("{\"id\":\"other\",\"name\":\"Kimi \\u00b7 K2\",\"owned_by\":7,\"context_length\":128000}");
+    ck_assert_msg(get("kimi-k2", NULL, &err), "%s", err.message);
+    json_decref(routes[0].info);
+    ck_assert_str_eq(buf_text(&out), "{\"id\":\"kimi-k2\",\"object\":\"model\",\"created\":1700000000,"
+                                     "\"owned_by\":\"moonshotai\",\"name\":\"Kimi \xC2\xB7 K2\","
+                                     "\"context_length\":128000}");
+}
+END_TEST
+
+START_TEST(a_message_points_to_the_list_only_where_it_holds_something)
+{
+    struct config wild = {.routes = &route_list[4], .route_count = 1};
+    struct call call = {.alias = "unknown"};
+    struct error listed = {0}, unlisted = {0};
+    ck_assert(!models_are_unlisted(&config));
+    ck_assert(models_are_unlisted(&wild));
+    ck_assert(!models_get(&call, &config, NULL, &out, &listed));
+    ck_assert_ptr_nonnull(strstr(listed.message, "GET /v1/models"));
+    ck_assert(!models_get(&call, &wild, NULL, &out, &unlisted));
+    ck_assert_ptr_null(strstr(unlisted.message, "GET /v1/models"));
+    ck_assert_ptr_nonnull(strstr(unlisted.message, "owner/name"));
+}
+END_TEST
+
 START_TEST(a_wildcard_serves_ids_that_no_list_shows)
 {
     struct error err = {0};
@@ -150,6 +178,8 @@ static Suite *models_suite(void)
     tcase_add_test(models, a_list_of_nothing_is_an_empty_list);
     tcase_add_test(models, a_list_that_does_not_fit_is_an_error);
     tcase_add_test(models, one_model_is_one_object);
+    tcase_add_test(models, what_the_operator_says_of_a_model_is_shown_beside_the_rest);
+    tcase_add_test(models, a_message_points_to_the_list_only_where_it_holds_something);
     tcase_add_test(models, a_wildcard_serves_ids_that_no_list_shows);
     tcase_add_loop_test(models, what_no_route_serves_does_not_exist, 0, 4);
     tcase_add_test(models, what_a_key_may_not_use_does_not_exist_for_it);
