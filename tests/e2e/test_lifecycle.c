@@ -130,8 +130,7 @@ END_TEST
 
 static const char *const bad_files[] = {"models:\n  writer: acme/writer\nno_such_key: 1\n", "models: [\n", "",
                                         "models:\n  writer: ${NO_SUCH_VARIABLE}\n",
-                                        "replicate:\n  token: test-token\nmodels:\n  writer:\n"
-                                        "    model: acme/writer\n    params: {temperature: 9}\n"};
+                                        "models: {writer: {model: acme/writer, params: {temperature: 9}}}\n"};
 
 START_TEST(a_bad_file_changes_nothing_and_is_logged)
 {

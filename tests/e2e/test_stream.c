@@ -46,8 +46,8 @@ static void advance(size_t which)
 START_TEST(frames_are_what_openai_sends)
 {
     static const char *const ends[] = {
-        "\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
-        "\"finish_reason\":null}]}",
+        ("\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
+         "\"finish_reason\":null}]}"),
         "\"delta\":{\"content\":\"Hello\"},\"logprobs\":null,\"finish_reason\":null}]}",
         "\"delta\":{\"content\":\", \"},\"logprobs\":null,\"finish_reason\":null}]}",
         "\"delta\":{\"content\":\"you.\"},\"logprobs\":null,\"finish_reason\":null}]}",
