@@ -36,22 +36,29 @@ static const char *file_name(const struct config_options *options)
     return file != NULL && file[0] != '\0' ? file : "the configuration";
 }
 
-struct config *daemon_load_config(const struct config_options *options, char *message, size_t size)
+/* False with the sentence for the operator where a model is given a parameter that could never be sent. */
+static bool check_params(const struct config *config, const char *file, char *message, size_t size)
 {
-    struct config *config = config_load(options, message, size);
     struct error err = {0};
-    for (size_t i = 0; config != NULL && i < config->route_count; i++) {
+    for (size_t i = 0; i < config->route_count; i++) {
         const struct route *route = config->routes[i];
         if (mapping_check(route, &err))
             continue;
         char alias[80];
         error_quote(alias, sizeof alias, route->alias, strlen(route->alias), NULL);
-        snprintf(message, size, "%s: model `%s`: %s Correct this parameter of the model.", file_name(options), alias,
-                 err.message);
-        config_unref(config);
-        config = NULL;
+        snprintf(message, size, "%s: model `%s`: %s Correct this parameter of the model.", file, alias, err.message);
+        return false;
     }
-    return config;
+    return true;
+}
+
+struct config *daemon_load_config(const struct config_options *options, char *message, size_t size)
+{
+    struct config *config = config_load(options, message, size);
+    if (config == NULL || check_params(config, file_name(options), message, size))
+        return config;
+    config_unref(config);
+    return NULL;
 }
 
 struct daemon {

@@ -208,6 +208,32 @@ START_TEST(a_stream_that_breaks_after_any_number_of_pieces_gives_the_same_text)
 }
 END_TEST
 
+/* While the model goes on: its end must not be waited for. */
+START_TEST(what_a_silent_stream_does_not_tell_is_polled)
+{
+    static const struct sim_stream_plan silent[] = {
+        {.offered = true, FOR_EVER(SIM_STREAM_STALL)},
+        {.offered = true, FOR_EVER(SIM_STREAM_STALL), .fault_after = 2},
+        {.offered = true, FOR_EVER(SIM_STREAM_COMMENTS), .fault_after = 2, .no_ids = true},
+        {.offered = true, .lag_ms = -60 * 1000},
+        {.offered = false},
+    };
+    replicate_sim_plan(bridge.sim, &(struct sim_plan){.model = "acme/holds",
+                                                      .official = true,
+                                                      .pieces = pieces,
+                                                      .piece_count = LENGTH(pieces),
+                                                      .run_ms = SIM_HOLD, /* with all pieces but the last */
+                                                      .stream = silent[_i]});
+    chat_stream_begin(&bridge, &(struct chat_case){.model = "replicate/acme/holds"}, &clients[0]);
+    ck_assert_msg(stream_read_until(&clients[0], "two words\\n\xe2\x82\xac ", daemon_patience_ms()),
+                  "the text does not grow with the model's");
+    replicate_sim_advance(bridge.sim, 0);
+    chat_stream_finish(&clients[0]);
+    chat_stream_expect_text(&clients[0], "the answer", text);
+    expect_one_prediction_each(1);
+}
+END_TEST
+
 /* What was said cannot be taken back: then the client must not believe it. */
 START_TEST(a_stream_that_says_what_the_model_did_not_is_no_good_answer)
 {
@@ -231,6 +257,7 @@ static Suite *faults_suite(void)
     tcase_set_timeout(tcase, 90);
     tcase_add_test(tcase, no_fault_of_a_stream_changes_the_text);
     tcase_add_loop_test(tcase, a_stream_that_breaks_after_any_number_of_pieces_gives_the_same_text, 0, 4);
+    tcase_add_loop_test(tcase, what_a_silent_stream_does_not_tell_is_polled, 0, 5);
     tcase_add_test(tcase, a_stream_that_says_what_the_model_did_not_is_no_good_answer);
     suite_add_tcase(suite, tcase);
     return suite;
