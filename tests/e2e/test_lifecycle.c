@@ -150,6 +150,21 @@ START_TEST(a_bad_file_changes_nothing_and_is_logged)
 }
 END_TEST
 
+START_TEST(a_log_file_that_cannot_be_opened_changes_nothing)
+{
+    bridge_start(&bridge, NULL, "");
+    daemon_allow_error(bridge.daemon, "reload_failed");
+    char *config = xasprintf("replicate:\n  base_url: %s\n  token: test-token\nworkers: 2\nmodels:\n  scribe: %s\n"
+                             "log:\n  file: /nonexistent/folder/log\n",
+                             replicate_sim_base_url(bridge.sim), BRIDGE_MODEL);
+    ck_assert(daemon_write_config(bridge.daemon, config));
+    free(config);
+    send_signal(SIGHUP, "reload_failed");
+    ck_assert(is_served("writer"));
+    ck_assert(!is_served("scribe"));
+}
+END_TEST
+
 START_TEST(many_reloads_under_load_lose_no_request_and_leak_nothing)
 {
     bridge_start(&bridge, NULL, "");
@@ -226,6 +241,8 @@ END_TEST
 
 /* ---- the end ---- */
 
+#define CHAT_HEAD "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\n"
+
 static const int stop_signals[] = {SIGTERM, SIGINT};
 
 START_TEST(an_idle_program_ends_at_once)
@@ -248,6 +265,43 @@ START_TEST(an_idle_connection_does_not_hold_up_the_end)
     http_response_dispose(&response);
     http_close(&idle);
     http_close(&kept);
+}
+END_TEST
+
+/* Neither one that is still to be answered nor one that has its answer and goes on sending. */
+START_TEST(a_body_that_is_half_sent_does_not_hold_up_the_end)
+{
+    static const char *const heads[] = {CHAT_HEAD "Content-Length: 100\r\n\r\n{\"model\"",
+                                        "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n{"};
+    static const int statuses[] = {503, 404};
+    bridge_start(&bridge, NULL, LONG_DRAIN "read_timeout: 10m\n");
+    struct http_connection *client = http_connect(bridge.port);
+    struct http_response response = {0};
+    ck_assert(http_send_text(client, heads[_i]));
+    bridge_expect_metric(&bridge, "replibridge_exchanges", 1);
+    ck_assert(daemon_signal(bridge.daemon, SIGTERM));
+    ck_assert_msg(http_read(client, &response, daemon_patience_ms()), "no answer arrived");
+    ck_assert_int_eq(response.status, statuses[_i]);
+    expect_clean_end();
+    http_response_dispose(&response);
+    http_close(&client);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_while_it_drains_is_not_waited_for)
+{
+    bridge_start(&bridge, &held, LONG_DRAIN "grace: 10m\n");
+    char *body = bridge_chat_body("writer", "hold the line", "");
+    char *request = xasprintf(CHAT_HEAD "Idempotency-Key: once\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
+    struct http_connection *client = http_connect(bridge.port);
+    ck_assert(http_send_text(client, request));
+    ck_assert(replicate_sim_wait_created(bridge.sim, 1, daemon_patience_ms()));
+    send_signal(SIGTERM, "draining");
+    http_close(&client);
+    ck_assert(replicate_sim_wait_cancelled(bridge.sim, 1, daemon_patience_ms()));
+    expect_clean_end();
+    free(request);
+    free(body);
 }
 END_TEST
 
@@ -301,6 +355,7 @@ static Suite *lifecycle_suite(void)
     tcase_add_test(tcase, a_reload_changes_the_models);
     tcase_add_test(tcase, a_running_request_keeps_the_configuration_it_began_with);
     tcase_add_loop_test(tcase, a_bad_file_changes_nothing_and_is_logged, 0, sizeof bad_files / sizeof *bad_files);
+    tcase_add_test(tcase, a_log_file_that_cannot_be_opened_changes_nothing);
     tcase_add_test(tcase, many_reloads_under_load_lose_no_request_and_leak_nothing);
     tcase_add_test(tcase, the_log_file_is_reopened_after_a_rotation);
     tcase_add_test(tcase, without_a_log_file_the_signal_for_it_changes_nothing);
@@ -311,6 +366,8 @@ static Suite *lifecycle_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, an_idle_program_ends_at_once, 0, 2);
     tcase_add_test(tcase, an_idle_connection_does_not_hold_up_the_end);
+    tcase_add_loop_test(tcase, a_body_that_is_half_sent_does_not_hold_up_the_end, 0, 2);
+    tcase_add_test(tcase, a_client_that_leaves_while_it_drains_is_not_waited_for);
     tcase_add_test(tcase, a_running_request_is_finished_and_new_ones_are_refused);
     tcase_add_test(tcase, what_runs_longer_than_the_drain_timeout_is_cancelled_and_told);
     tcase_add_loop_test(tcase, a_second_signal_cuts_the_drain_short, 0, 2);

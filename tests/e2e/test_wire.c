@@ -114,6 +114,23 @@ START_TEST(headers_that_are_too_large_are_refused)
 }
 END_TEST
 
+/* Many clients send all of a body before they read: the answer must not be lost on a connection closed meanwhile. */
+START_TEST(an_early_refusal_reaches_a_client_that_writes_first)
+{
+    enum { BODY_BYTES = 12 * 1000 * 1000 };
+    struct http_connection *client =
+        connect_and_send("POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 12000000\r\n\r\n");
+    char *bytes = xcalloc(1, BODY_BYTES);
+    struct http_response response = {0};
+    ck_assert_msg(http_send(client, bytes, BODY_BYTES), "the connection was closed before the body was out");
+    ck_assert(http_read(client, &response, daemon_patience_ms()));
+    bridge_expect_error(&response, 404, NULL, NULL);
+    http_response_dispose(&response);
+    http_close(&client);
+    free(bytes);
+}
+END_TEST
+
 /* ---- time ---- */
 
 static const char *const unfinished[] = {
@@ -324,6 +341,7 @@ static void add_framing(Suite *suite)
                         sizeof smuggled / sizeof *smuggled);
     tcase_add_loop_test(tcase, a_malformed_head_is_refused_or_hung_up_on, 0, sizeof malformed / sizeof *malformed);
     tcase_add_test(tcase, headers_that_are_too_large_are_refused);
+    tcase_add_test(tcase, an_early_refusal_reaches_a_client_that_writes_first);
     tcase_add_loop_test(tcase, a_request_that_never_ends_is_hung_up_on, 0, sizeof unfinished / sizeof *unfinished);
     tcase_add_test(tcase, bytes_that_trickle_in_do_not_extend_the_time);
     tcase_add_test(tcase, a_request_in_small_pieces_is_read_like_any_other);

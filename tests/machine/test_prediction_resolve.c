@@ -65,6 +65,29 @@ START_TEST(a_resolved_version_serves_the_next_prediction)
 }
 END_TEST
 
+/* Of several open calls the one that was started first, which has to be this one. */
+static struct transfer *first_call(const char *url)
+{
+    struct transfer *call = fake_transfer_first(bench.transfers);
+    ck_assert_ptr_nonnull(call);
+    ck_assert_str_eq(call->url, url);
+    return call;
+}
+
+START_TEST(of_predictions_that_came_together_one_looks_the_version_up)
+{
+    to_resolving();
+    bench_start_model();
+    fake_transfer_answer(first_call(BENCH_BASE "/models/acme/writer"), 200, BENCH_MODEL);
+    fake_transfer_answer(first_call(BENCH_BASE "/models/acme/writer/predictions"), 404, NOT_FOUND);
+    fake_transfer_answer(first_call(BENCH_BASE "/predictions"), 201, BENCH_SUCCEEDED);
+    bench.finished = 0;
+    fake_transfer_answer(version_call(WITH_VERSION), 201, BENCH_SUCCEEDED);
+    bench_expect_success();
+    ck_assert_uint_eq(fake_transfer_started(bench.transfers), 5);
+}
+END_TEST
+
 START_TEST(a_remembered_version_that_is_gone_is_forgotten_and_resolved_once_more)
 {
     model_memory_set_version(bench.models, "acme/writer", clock_now_ms(), BENCH_OTHER_VERSION);
@@ -176,6 +199,7 @@ static Suite *resolve_suite(void)
     tcase_add_test(tcase, creating_leads_to_resolving_on_404_and_resolving_to_creating_with_the_version);
     tcase_add_test(tcase, a_version_that_is_remembered_is_used_at_once);
     tcase_add_test(tcase, a_resolved_version_serves_the_next_prediction);
+    tcase_add_test(tcase, of_predictions_that_came_together_one_looks_the_version_up);
     tcase_add_test(tcase, a_remembered_version_that_is_gone_is_forgotten_and_resolved_once_more);
     tcase_add_test(tcase, a_version_just_resolved_that_is_refused_is_not_resolved_again);
     tcase_add_test(tcase, an_official_model_refused_for_its_input_is_not_resolved);

@@ -120,6 +120,31 @@ static void turn_until_requests(size_t count)
     }
 }
 
+START_TEST(calls_that_hang_hold_up_neither_creates_nor_cancels)
+{
+    struct seen hanging = {0}, queued = {0}, create = {0}, cancel = {0};
+    struct transfer_request request = fixture_get("/");
+    script_server_play(fixture_server, &silence, 1);
+    fixture_renew(&(struct transfers_options){.max_active = 1});
+    struct transfer *first = transfer_start(fixture_transfers, &request, fixture_on_done, &hanging);
+    turn_until_requests(1);
+    script_server_play(fixture_server, &ok, 1);
+    struct transfer *second = transfer_start(fixture_transfers, &request, fixture_on_done, &queued);
+    request.kind = TRANSFER_CREATE;
+    transfer_start(fixture_transfers, &request, fixture_on_done, &create);
+    request.kind = TRANSFER_CANCEL;
+    transfer_start(fixture_transfers, &request, fixture_on_done, &cancel);
+    fixture_run(&create.calls, 1);
+    fixture_run(&cancel.calls, 1);
+    ck_assert_int_eq(create.result, TRANSFER_ANSWERED);
+    ck_assert_int_eq(cancel.result, TRANSFER_ANSWERED);
+    ck_assert_int_eq(hanging.calls + queued.calls, 0);
+    ck_assert(transfer_is_queued(second));
+    transfer_cancel(&second);
+    transfer_cancel(&first);
+}
+END_TEST
+
 START_TEST(a_cancelled_transfer_says_nothing_more_whether_active_or_queued)
 {
     struct seen active = {0}, queued = {0}, last = {0};
@@ -381,6 +406,7 @@ static TCase *queue_cases(void)
     tcase_add_test(cases, five_hundred_transfers_go_through_sixteen_connections_first_come_first_served);
     tcase_add_test(cases, one_at_a_time_they_go_in_the_order_of_their_starts);
     tcase_add_test(cases, waiting_in_the_queue_takes_nothing_of_the_time_for_the_transfer);
+    tcase_add_test(cases, calls_that_hang_hold_up_neither_creates_nor_cancels);
     tcase_add_test(cases, a_cancelled_transfer_says_nothing_more_whether_active_or_queued);
     tcase_add_test(cases, a_transfer_can_be_cancelled_at_once_after_its_start);
     tcase_add_loop_test(cases, a_done_may_cancel_the_other_and_itself, 0, 2);
