@@ -92,7 +92,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all programs check lint fuzz fuzz-run bench bench-smoke demo run install uninstall clean help
+.PHONY: all programs check check-clients lint fuzz fuzz-run bench bench-smoke demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -152,6 +152,9 @@ programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) ## all tests and 
 check: programs
 	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
 
+check-clients: $(DAEMON) $(SIM) ## real clients; installs what they have pinned (CLIENTS="python node": only these)
+	@BUILD=$(BUILD) sh tests/clients/run.sh --install $(CLIENTS)
+
 lint: ## the lints alone, without building
 	@BUILD=$(BUILD) sh scripts/run-tests.sh
 
@@ -162,9 +165,11 @@ fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
 
 bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
+	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/stream_bench
 
 bench-smoke: $(DAEMON) $(SIM) $(BENCHES) ## the same, small: what is sent must arrive
+	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3
 
 demo: $(DAEMON) $(SIM)

@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "config/config.h"
 #include "server/daemon.h"
+#include "server/explain.h"
 #include "server/listener.h"
 
 /* What becomes of a flag. The second group are flags of LiteLLM's proxy: taken over where they mean
@@ -22,6 +23,8 @@ enum flag {
     FLAG_ALIAS,
     FLAG_CHECK,
     FLAG_LOG_LEVEL,
+    FLAG_EXPLAIN,
+    FLAG_REQUEST,
     FLAG_HEALTH,
     FLAG_WORKERS,
     FLAG_IN_FLIGHT,
@@ -41,6 +44,8 @@ static const struct option FLAGS[] = {
     {"check", no_argument, NULL, FLAG_CHECK},
     {"log-level", required_argument, NULL, FLAG_LOG_LEVEL},
     {"health", no_argument, NULL, FLAG_HEALTH},
+    {"explain", required_argument, NULL, FLAG_EXPLAIN},
+    {"request", required_argument, NULL, FLAG_REQUEST},
     {"version", no_argument, NULL, FLAG_VERSION},
     {"help", no_argument, NULL, FLAG_HELP},
     {"validate_config", no_argument, NULL, FLAG_CHECK},
@@ -89,6 +94,8 @@ static const char HELP[] =
     "      --keepalive_timeout SECONDS\n"
     "                         close a connection that is idle for so long (or KEEPALIVE_TIMEOUT; default 75)\n"
     "      --check            load the configuration, say what is wrong or ignored, and exit\n"
+    "      --explain NAME     say what becomes of OpenAI's parameters for this model …\n"
+    "      --request FILE     … and of this request (- = standard input), without sending it; then exit\n"
     "      --health           ask the daemon at that address whether it is ready, and exit\n"
     "      --log-level LEVEL  error, warn, info or debug\n"
     "      --json_logs        log as JSON, on a terminal too (or JSON_LOGS)\n"
@@ -101,6 +108,7 @@ static const char HELP[] =
 struct command {
     struct config_options options;
     bool check, health;
+    const char *explain, *request; /* NULL: not said */
 };
 
 static const char *environment(const char *name)
@@ -168,6 +176,25 @@ static int refuse(const char *name)
     return usage_error(flag, refused[i].why);
 }
 
+/* Where a flag whose value is a text keeps it. */
+static const char **place_of_text(int flag, struct command *command)
+{
+    switch (flag) {
+    case FLAG_CONFIG:
+        return &command->options.file;
+    case FLAG_HOST:
+        return &command->options.host;
+    case FLAG_MODEL:
+        return &command->options.model;
+    case FLAG_ALIAS:
+        return &command->options.alias;
+    case FLAG_EXPLAIN:
+        return &command->explain;
+    default:
+        return &command->request;
+    }
+}
+
 /* Takes one flag; an exit code, or -1 to go on. */
 static int take_flag(int flag, const char *name, struct command *command)
 {
@@ -175,16 +202,12 @@ static int take_flag(int flag, const char *name, struct command *command)
     enum log_level level;
     switch (flag) {
     case FLAG_CONFIG:
-        options->file = optarg;
-        return -1;
     case FLAG_HOST:
-        options->host = optarg;
-        return -1;
     case FLAG_MODEL:
-        options->model = optarg;
-        return -1;
     case FLAG_ALIAS:
-        options->alias = optarg;
+    case FLAG_EXPLAIN:
+    case FLAG_REQUEST:
+        *place_of_text(flag, command) = optarg;
         return -1;
     case FLAG_CHECK:
         command->check = true;
@@ -238,6 +261,8 @@ static int parse_flags(int argc, char **argv, struct command *command)
         return usage_error(argv[optind], "arguments without a flag are not understood.");
     if (command->options.alias != NULL && command->options.model == NULL)
         return usage_error("--alias", "name the model too, with --model.");
+    if (command->request != NULL && command->explain == NULL)
+        return usage_error("--request", "say for which model, with --explain.");
     return -1;
 }
 
@@ -248,6 +273,13 @@ static int check(struct config *config)
     printf("replibridge: config OK (%zu models)\n", config->route_count);
     config_unref(config);
     return EXIT_STOPPED;
+}
+
+static int explain(struct config *config, const struct command *command)
+{
+    int code = explain_run(config, command->explain, command->request);
+    config_unref(config);
+    return code;
 }
 
 static int health(struct config *config)
@@ -278,5 +310,7 @@ int main(int argc, char **argv)
         return check(config);
     if (command.health)
         return health(config);
+    if (command.explain != NULL)
+        return explain(config, &command);
     return daemon_run(config, &command.options);
 }

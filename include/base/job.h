@@ -14,8 +14,8 @@
 
 /* Which of Replicate's three create paths runs the model. */
 enum target_kind {
-    TARGET_MODEL,      /* POST /models/{owner}/{name}/predictions; a community model's latest version is resolved on 404 */
-    TARGET_VERSION,    /* POST /predictions with "version" */
+    TARGET_MODEL,   /* POST /models/{owner}/{name}/predictions; a community model's latest version is resolved on 404 */
+    TARGET_VERSION, /* POST /predictions with "version" */
     TARGET_DEPLOYMENT, /* POST /deployments/{owner}/{name}/predictions */
 };
 
@@ -36,21 +36,33 @@ struct header {
     char *name, *value;
 };
 
+struct join;
+
 struct job {
     struct target target;
-    char *base_url;     /* with its /v1, no trailing slash */
+    char *base_url; /* with its /v1, no trailing slash */
     char *token;
     struct header *headers; /* extra ones */
     size_t header_count;
-    json_t *input;      /* the prediction's `input`; owned */
-    int64_t deadline_ms; /* clock_now_ms() at which the client gets a timeout */
-    int64_t timeout_ms;  /* the whole time it was given, for the message of a timeout */
-    char *timeout_hint;  /* a sentence for that message: which key to raise; may be NULL */
-    bool wants_pieces;   /* the output's text is wanted piece by piece, as it grows */
-    int64_t prefer_wait_ms; /* longest `Prefer: wait`; 0 = never hold the create */
+    json_t *input;            /* the prediction's `input`; owned */
+    int64_t deadline_ms;      /* clock_now_ms() at which the client gets a timeout */
+    int64_t timeout_ms;       /* the whole time it was given, for the message of a timeout */
+    char *timeout_hint;       /* a sentence for that message: which key to raise; may be NULL */
+    bool wants_pieces;        /* the output's text is wanted piece by piece, as it grows */
+    int64_t prefer_wait_ms;   /* longest `Prefer: wait`; 0 = never hold the create */
     int64_t poll_interval_ms; /* longest pause between polls */
-    int create_retries; /* how often a create that surely never reached Replicate is tried again */
-    char request_id[136]; /* for log lines */
+    int create_retries;       /* how often a create that surely never reached Replicate is tried again */
+    char request_id[136];     /* for log lines */
+
+    /* The requests that share its prediction (replicate/joins.h), a reference that the prediction takes over; NULL =
+     * none can. Where `follow_id` is set, nothing is created: the prediction of that id, of an earlier try, is
+     * followed. */
+    struct join *join;
+    char follow_id[64];
+
+    /* What must live as long as the job, such as files that its input points to; released with it. NULL = nothing. */
+    void *hold;
+    void (*release)(void *hold);
 };
 
 struct job *job_new(void);
@@ -66,11 +78,11 @@ struct usage {
 /* How one prediction ended, seen from whoever asked for it. */
 struct outcome {
     bool succeeded;
-    struct error error;   /* why not; ERROR_NONE when succeeded */
-    json_t *output;       /* any JSON, or NULL when missing or null; owned */
+    struct error error; /* why not; ERROR_NONE when succeeded */
+    json_t *output;     /* any JSON, or NULL when missing or null; owned */
     struct usage usage;
-    char prediction_id[64]; /* "" when none was created */
-    char version[80];       /* the version that ran, as Replicate names it; "" when unknown */
+    char prediction_id[64];    /* "" when none was created */
+    char version[80];          /* the version that ran, as Replicate names it; "" when unknown */
     int64_t created_after_ms;  /* from the start of the job to the create's answer; -1 = never */
     int64_t finished_after_ms; /* from the start of the job to its end */
     int polls;

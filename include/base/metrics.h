@@ -17,6 +17,7 @@
     X(predictions_created_total, COUNTER, "Predictions created at Replicate")                         \
     X(predictions_succeeded_total, COUNTER, "Predictions that succeeded")                             \
     X(predictions_failed_total, COUNTER, "Predictions that failed, were canceled or aborted")         \
+    X(retries_joined_total, COUNTER, "Retries that were given the prediction of an earlier try")      \
     X(cancels_total, COUNTER, "Cancel calls sent to Replicate")                                       \
     X(polls_total, COUNTER, "Polls sent to Replicate")                                                \
     X(exchanges, GAUGE, "HTTP requests in progress")                                                  \

@@ -34,6 +34,7 @@ struct config {
     char *ca_file; /* NULL = the system's bundle */
     char *proxy;   /* NULL = none */
     int64_t polls_per_minute;
+    char *cache_dir; /* keeps the schemas of models over restarts; NULL = nowhere */
     int64_t connect_timeout_ms;
 
     /* requests */

@@ -57,6 +57,9 @@ struct route {
     bool strict_params; /* hints that the model has no input for are refused, not left out */
     enum reasoning_mode reasoning;
     bool drop_params; /* what changes the answer's meaning is left out and named, not refused */
+    char **dropped;   /* parameters that are left out and named whatever the model takes: additional_drop_params */
+    size_t dropped_count;
+    bool read_schema; /* the model's own schema is fetched and followed; else only what is configured and common */
 
     struct limits limits;
     json_t *info;      /* object or NULL: LiteLLM's model_info, to be shown */

@@ -36,6 +36,7 @@ enum schema_type {
     SCHEMA_SIZE,      /* int64_t, bytes */
     SCHEMA_WORD,      /* an enum whose values are the row's words, counted from 0 */
     SCHEMA_LIST,      /* char **, size_t */
+    SCHEMA_NAMES,     /* char **, size_t: names of parameters */
     SCHEMA_ORIGINS,   /* char **, size_t: what an Origin header may be */
     SCHEMA_HEADERS,   /* struct header *, size_t */
     SCHEMA_OBJECT,    /* json_t *, any object */

@@ -10,12 +10,22 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/job.h"
+#include "base/model_schema.h"
 #include "config/config.h"
 #include "openai/call.h"
 
 enum endpoint_kind {
     ENDPOINT_LOCAL, /* answered from the configuration: `answer` */
     ENDPOINT_RUN,   /* runs predictions and holds the client until they end: `finish` */
+};
+
+/* What an answer that needs no prediction is made from. */
+struct local {
+    const struct config *config;
+    const struct key *key; /* the client's; NULL where keys are not configured */
+    /* What is known of the model that a route leads to for `alias`: a reference for the caller, or NULL. Asks nobody. */
+    struct model_schema *(*schema_of)(void *arg, const struct route *route, const char *alias);
+    void *arg;
 };
 
 struct endpoint {
@@ -27,9 +37,8 @@ struct endpoint {
     /* Reads the request into `call` (initialised, endpoint set). */
     bool (*decode)(struct call *call, const struct call_request *request, struct error *err);
 
-    /* LOCAL: appends the answer's JSON. `key` is the client's, NULL where keys are not configured. */
-    bool (*answer)(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
-                   struct error *err);
+    /* LOCAL: appends the answer's JSON. */
+    bool (*answer)(const struct call *call, const struct local *local, struct buf *out, struct error *err);
 
     /* RUN: appends the answer's JSON from call->n outcomes, all succeeded. Sets call->usage_source. */
     bool (*finish)(struct call *call, struct outcome *const *outcomes, struct buf *out, struct error *err);

@@ -57,6 +57,10 @@ bool api_prediction_url(const struct job *job, const char *id, struct buf *url);
 bool api_cancel_url(const struct job *job, const char *id, struct buf *url);
 bool api_model_url(const struct job *job, struct buf *url);
 
+/* Where the document of a target stands: of a model, of a version of it, or of a deployment (which names its version, see
+ * api_deployment_release). Not for a bare version, which has none. */
+bool api_document_url(const char *base_url, const struct target *target, struct buf *url);
+
 /* Where the prediction's events may be read: NULL where it offers no stream, or one that is not to be trusted. Only
  * https on the API's own host, *.replicate.com or *.replicate.net; plain http on the API's own host alone, where the
  * API has no more. */
@@ -84,6 +88,11 @@ void api_prefer(int64_t wait_ms, char out[32]);
 
 /* latest_version.id of a model document. False and err (ERROR_MODEL_NOT_FOUND) when it has none. */
 bool api_latest_version(const char *bytes, size_t length, const char *name, char version[80], struct error *err);
+
+/* What a deployment's document says that it runs: a version of a model, or the model where its version is no usable one.
+ * The caller disposes of it. False and err (ERROR_UPSTREAM_ERROR) where it says nothing usable. `name` is its own. */
+bool api_deployment_release(const char *bytes, size_t length, const char *name, struct target *release,
+                            struct error *err);
 
 /* An answer to a create that is not 2xx, as the client's error. 422 names its field in err->param ("input.top_k" or
  * ""). For a 429, err->retry_after_ms is what headers or body say (retry_after_header_ms: -1 = none), 0 when nothing

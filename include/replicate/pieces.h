@@ -1,8 +1,10 @@
 /* What was given of an output's text so far, so that it can be gone on with from another source: nothing twice,
  * nothing missing.
  *
- * The text of an output is a string, or an array of strings put together. Only a count and a hash of what was given are
- * kept, not the text. Carriage returns do not count: event streams cannot carry them. Pure; one thread at a time. */
+ * The text of an output is a string, or an array of strings put together, unless all there is are links to files: those
+ * are only known for what they are when they are whole. Once something was given it is text for good. Only a count and
+ * a hash of what was given are kept, not the text. Carriage returns do not count: event streams cannot carry them.
+ * Pure; one thread at a time. */
 #ifndef REPLICATE_PIECES_H
 #define REPLICATE_PIECES_H
 
@@ -22,7 +24,7 @@ enum pieces_match {
     PIECES_MATCH,   /* the text begins with what was given */
     PIECES_BEHIND,  /* it is shorter than what was given */
     PIECES_DIFFER,  /* it begins otherwise */
-    PIECES_NO_TEXT, /* the output has another shape */
+    PIECES_NO_TEXT, /* the output has another shape, or is files */
 };
 
 void pieces_init(struct pieces *pieces);

@@ -68,8 +68,8 @@ void engine_sweep(struct engine *engine); /* frees what is DONE; at the end of e
 struct prediction_observer {
     /* More of the output's text, as soon as Replicate has it; 0..k times before `finished`, never from inside start.
      * Only where the job wants pieces. Put together, the pieces of a prediction that succeeds are the text of its
-     * output (a string, or an array of strings), nothing twice, nothing missing; outputs of other shapes come with the
-     * outcome alone. May abandon this or other predictions. */
+     * output (a string, or an array of strings), nothing twice, nothing missing; files and outputs of other shapes come
+     * with the outcome alone. May abandon this or other predictions. */
     void (*piece)(void *arg, size_t index, const char *bytes, size_t length);
     /* The end, in success or not. `outcome` becomes the observer's; the handle is dead. Called exactly once. */
     void (*finished)(void *arg, size_t index, struct outcome *outcome);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/job.h"
 #include "replicate/loop.h"
 
@@ -20,24 +21,27 @@ struct transfers_options {
     const char *ca_file; /* NULL = the system's bundle */
     const char *proxy;   /* NULL = none, whatever the environment says */
     int64_t connect_timeout_ms;
-    size_t max_active; /* 0 = 256 */
+    size_t max_active; /* 0 = 256; of uploads, which are large, never more than 4 */
 };
 
 /* What waits behind what: each kind has its own queue, so that polls that hang hold up neither creates nor cancels. */
-enum transfer_kind { TRANSFER_CALL, TRANSFER_CREATE, TRANSFER_CANCEL, TRANSFER_KIND_COUNT };
+enum transfer_kind { TRANSFER_CALL, TRANSFER_CREATE, TRANSFER_CANCEL, TRANSFER_UPLOAD, TRANSFER_KIND_COUNT };
 
 /* A piece of a streamed answer's body, as it comes. May cancel this or other transfers. */
 typedef void (*transfer_data_fn)(void *arg, const char *bytes, size_t length);
 
 struct transfer_request {
     enum transfer_kind kind;
-    const char *method; /* "GET" or "POST" */
+    const char *method; /* "GET", "POST" or "DELETE" */
     const char *url;
     const char *token;            /* sent as Authorization: Bearer; NULL = none */
     const struct header *headers; /* further ones; copied. A body is application/json unless they say otherwise */
     size_t header_count;
     const char *body; /* copied; NULL = none (POST: empty) */
     size_t body_length;
+    /* Instead of `body`, and for a POST alone: its bytes become the transfer's own without being copied, at once, and
+     * are freed with it. The buf is left empty, and stays the caller's. NULL = use `body`. */
+    struct buf *body_taken;
     bool never_repeat;  /* the body must not go out twice: not even when a kept connection dies under it */
     int64_t timeout_ms; /* for the whole, from the moment it is given to curl; 0 = none */
     size_t max_answer_bytes;
@@ -75,7 +79,7 @@ struct transfers *transfers_new(struct loop *loop, const struct transfers_option
 void transfers_free(struct transfers *transfers);          /* none may be left */
 size_t transfers_count(const struct transfers *transfers); /* under way or queued */
 
-/* Everything in `request` is copied. */
+/* Everything in `request` is copied, but for `body_taken`. */
 struct transfer *transfer_start(struct transfers *transfers, const struct transfer_request *request,
                                 transfer_done_fn on_done, void *arg);
 

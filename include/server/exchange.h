@@ -2,16 +2,17 @@
  *
  * The story of a request. The door (http.c) opens an exchange as soon as the head of a request is in: the exchange
  * takes a reference to the configuration, finds the endpoint, checks the client's key and how long the body may be. The
- * body is collected; then the endpoint decodes it into a call, admission lets it in, the route's map turns it into the
- * model's input, and one job per choice starts as a prediction. The connection is suspended meanwhile. When all
+ * body is collected; then the endpoint decodes it into a call and admission lets it in. The model's schema is asked for
+ * (only the first request of a model waits for it), by which the call becomes the model's input; files that are too
+ * large for it are uploaded. One job per choice starts as a prediction. The connection is suspended meanwhile. When all
  * predictions have ended, the endpoint encodes their outcomes, the reply is filled in and the connection resumed. A
  * streamed answer begins with the first piece of text, or after a while of waiting, and carries comments while the
  * model is silent. If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at
  * Replicate. Whatever happens, there is one way out (exchange_closed): one log line, one cleanup.
  *
- *   READING ─body complete─▶ RUNNING ─outcomes─────────────▶ REPLYING ─▶ CLOSED
- *      │                        └─first piece─▶ STREAMING ─end──▲
- *      └──── error, or an answer at hand ───────────────────────┘
+ *   READING ─body complete─▶ PREPARING ─input─▶ RUNNING ─outcomes─────────────▶ REPLYING ─▶ CLOSED
+ *      │                        └──────────a while, or the first piece─▶ STREAMING ─end──▲
+ *      └──── error, or an answer at hand ─────────────────────────────────────────────────┘
  *
  * All on the worker's thread. An exchange is in exactly one state, which is one list of its worker. */
 #ifndef SERVER_EXCHANGE_H
@@ -26,6 +27,7 @@
 
 #define EXCHANGE_STATES(X)                                                                                             \
     X(READING, "reading")                                                                                              \
+    X(PREPARING, "preparing")                                                                                          \
     X(RUNNING, "running")                                                                                              \
     X(STREAMING, "streaming")                                                                                          \
     X(REPLYING, "replying")                                                                                            \

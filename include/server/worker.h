@@ -12,9 +12,12 @@
 #include "base/error.h"
 #include "base/metrics.h"
 #include "config/config.h"
+#include "replicate/joins.h"
 #include "replicate/model_memory.h"
 #include "replicate/pacing.h"
 #include "replicate/prediction.h"
+#include "replicate/schemas.h"
+#include "replicate/uploads.h"
 #include "server/admission.h"
 #include "server/exchange.h"
 
@@ -22,6 +25,8 @@
 struct shared {
     struct pacing *pacing;
     struct model_memory *models;
+    struct schema_cache *schemas;
+    struct joins *joins;
     struct admission *admission;
     atomic_bool is_draining;
     int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
@@ -40,6 +45,7 @@ struct worker_options {
     struct config *config; /* a reference is taken */
     int listen_fd;
     unsigned connection_limit;
+    bool warms; /* it asks for the schemas of the configured models ahead of requests; one worker does */
 };
 
 struct worker {
@@ -49,6 +55,8 @@ struct worker {
     struct http *http;
     struct transfers *transfers;
     struct engine *engine;
+    struct schemas *schemas;
+    struct uploader *uploader;
     struct metrics *metrics;
     struct exchange_lists exchanges;
 };

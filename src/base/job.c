@@ -129,6 +129,9 @@ void job_free(struct job *job)
     free(job->headers);
     free(job->timeout_hint);
     json_decref(job->input);
+    ensure(job->join == NULL); /* its prediction took it over */
+    if (job->release != NULL)
+        job->release(job->hold);
     free(job);
 }
 

@@ -85,8 +85,7 @@ static const struct litellm_row rows[] = {
         .sentence = "has no effect: clients cannot bring a token of their own"),
     ROW(PARAMS, "replicate_deployment", WARN, .sentence = deployment_sentence),
     ROW(PARAMS, "stream", WARN, .sentence = "has no effect: each request says for itself whether it streams"),
-    ROW(PARAMS, "additional_drop_params", WARN,
-        .sentence = "has no effect: drop_params leaves out what the model cannot do"),
+    ROW(PARAMS, "additional_drop_params", DO, NATIVE(MODEL, "additional_drop_params")),
     ROW(PARAMS, "allowed_openai_params", WARN,
         .sentence = "has no effect: every parameter that the model has an input for is sent"),
     ROW(PARAMS, "max_budget", REFUSE, .sentence = no_budget),
@@ -96,6 +95,7 @@ static const struct litellm_row rows[] = {
     ROW(PARAMS, "litellm_credential_name", REFUSE, .sentence = no_credentials),
 
     ROW(SETTINGS, "drop_params", DO, NATIVE(MODEL, "drop_params")),
+    ROW(SETTINGS, "additional_drop_params", DO, NATIVE(MODEL, "additional_drop_params")),
     ROW(SETTINGS, "request_timeout", MAP, .apply = apply_timeout, NATIVE(ROOT, "timeout")),
     ROW(SETTINGS, "num_retries", MAP,
         .sentence = retries_sentence, .apply = apply_retries, NATIVE(REPLICATE, "retries")),

@@ -46,6 +46,10 @@ static const char *const canonical_names[] = {
     "prompt",
     "system",
     "messages",
+    "image",
+    "audio",
+    "video",
+    "file",
     "max_tokens",
     "temperature",
     "top_p",
@@ -65,7 +69,6 @@ static const char *const canonical_names[] = {
     "function_call",
     "web_search_options",
     "parallel_tool_calls",
-    "audio",
     "modalities",
     "moderation",
 };
@@ -115,6 +118,19 @@ bool read_list(const struct reading *reading)
     free_texts(*(char ***)reading->field, *(size_t *)reading->second);
     *(char ***)reading->field = texts;
     *(size_t *)reading->second = count;
+    return true;
+}
+
+bool read_names(const struct reading *reading)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (!read_list(reading))
+        return false;
+    char *const *names = *(char ***)reading->field;
+    for (size_t i = 0; i < *(size_t *)reading->second; i++)
+        if (names[i][strspn(names[i], allowed)] != '\0')
+            return loader_fail(reading->loader, reading->path,
+                               "this takes whole parameters by their names, such as logit_bias, not parts of one");
     return true;
 }
 
@@ -219,8 +235,10 @@ static bool check_map_member(const struct reading *reading, const struct member 
         const char *nearest = nearest_name(member->key, canonical_names, CANONICAL_COUNT, sizeof canonical_names[0]);
         if (nearest != NULL)
             return loader_fail(reading->loader, path, "unknown name; did you mean \"%s\"?", nearest);
-        return loader_fail(reading->loader, path,
-                           "unknown name; map takes prompt, system, messages and parameters of OpenAI's API");
+        return loader_fail(
+            reading->loader, path,
+            "unknown name; map takes prompt, system, messages, image, audio, video, file and parameters of "
+            "OpenAI's API");
     }
     if (value->type != NODE_SCALAR || (value->quoted && value->text[0] == '\0'))
         return loader_fail(reading->loader, path, "this must be the name of one of the model's inputs, or null");

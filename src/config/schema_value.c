@@ -87,9 +87,9 @@ static reader_fn *const readers[] = {
     [SCHEMA_PROXY] = read_proxy,     [SCHEMA_URL] = read_url,         [SCHEMA_REFERENCE] = read_reference,
     [SCHEMA_LISTEN] = read_listen,   [SCHEMA_INTEGER] = read_number,  [SCHEMA_COUNT] = read_number,
     [SCHEMA_BOOLEAN] = read_boolean, [SCHEMA_DURATION] = read_number, [SCHEMA_SIZE] = read_number,
-    [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,       [SCHEMA_ORIGINS] = read_origins,
-    [SCHEMA_HEADERS] = read_headers, [SCHEMA_OBJECT] = read_object,   [SCHEMA_MAP] = read_map,
-    [SCHEMA_PARAMS] = read_params,
+    [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,       [SCHEMA_NAMES] = read_names,
+    [SCHEMA_ORIGINS] = read_origins, [SCHEMA_HEADERS] = read_headers, [SCHEMA_OBJECT] = read_object,
+    [SCHEMA_MAP] = read_map,         [SCHEMA_PARAMS] = read_params,
 };
 
 bool schema_set(struct loader *loader, const struct schema_row *row, const struct schema_objects *objects,
@@ -135,6 +135,7 @@ static void dispose_field(const struct schema_row *row, char *owner)
         replace_text(field, NULL);
         break;
     case SCHEMA_LIST:
+    case SCHEMA_NAMES:
     case SCHEMA_ORIGINS:
         free_texts(*(char ***)field, *count);
         *(char ***)field = NULL;
@@ -188,6 +189,14 @@ static void copy_headers(struct route *to, const struct route *from)
         to->headers[i] = (struct header){xstrdup(from->headers[i].name), xstrdup(from->headers[i].value)};
 }
 
+static void copy_names(struct route *to, const struct route *from)
+{
+    to->dropped = from->dropped_count == 0 ? NULL : xcalloc(from->dropped_count, sizeof *to->dropped);
+    to->dropped_count = from->dropped_count;
+    for (size_t i = 0; i < from->dropped_count; i++)
+        to->dropped[i] = xstrdup(from->dropped[i]);
+}
+
 /* Every field of a route but its alias, the keys of its timeouts and its birth has a row among a model's keys. */
 static void copy_field(const struct schema_row *row, struct route *to, const struct route *from)
 {
@@ -216,6 +225,9 @@ static void copy_field(const struct schema_row *row, struct route *to, const str
         break;
     case SCHEMA_HEADERS:
         copy_headers(to, from);
+        break;
+    case SCHEMA_NAMES:
+        copy_names(to, from);
         break;
     case SCHEMA_OBJECT:
     case SCHEMA_MAP:

@@ -24,6 +24,7 @@ void call_dispose(struct call *call)
     json_decref(call->params);
     json_decref(call->ignored);
     json_decref(call->stops);
+    json_decref(call->uploads);
     call_init(call);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/output.h"
 #include "chat_int.h"
 #include "openai/text_filter.h"
 
@@ -22,7 +23,7 @@ static bool read_output(const struct call *call, const struct outcome *outcome, 
     buf_init(&raw, CHAT_TEXT_MAX_BYTES);
     buf_init(&texts->reasoning, CHAT_TEXT_MAX_BYTES);
     buf_init(&texts->content, CHAT_TEXT_MAX_BYTES);
-    chat_append_output_text(outcome->output, &raw);
+    output_append_text(outcome->output, &raw);
     text_filter_init(&filter, call->reasoning, call->stops);
     bool fits = text_filter_whole(&filter, buf_text(&raw), raw.length, &texts->reasoning, &texts->content);
     texts->was_stopped = text_filter_is_stopped(&filter);

@@ -98,6 +98,7 @@ bool chat_decode(struct call *call, const struct call_request *request, struct e
     call->created_s = request->now_s;
     if (!decode_body(call, request, err) || !decode_model(call, request, err))
         return false;
+    chat_take_items(call->body);
     json_t *messages = json_object_get(call->body, "messages");
     if (!chat_check_messages(messages, err))
         return false;

@@ -15,11 +15,11 @@
 /* The text of one choice: far beyond what an answer may hold, so that the answer's own maximum decides. */
 enum { CHAT_TEXT_MAX_BYTES = 1 << 30 };
 
+/* Where the body has no messages but `input`, as OpenAI's Responses API has it: rewrites it into the form of a chat. */
+void chat_take_items(json_t *body);
+
 /* Is `messages` (NULL = absent) a list that can be answered? The error names the path of what is wrong. */
 bool chat_check_messages(const json_t *messages, struct error *err);
-
-/* Appends the text of an output, whatever its shape. */
-void chat_append_output_text(const json_t *output, struct buf *out);
 
 /* The tokens of all choices. */
 struct chat_totals {

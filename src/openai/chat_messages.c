@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "chat_messages_int.h"
+#include "media_part_int.h"
 
 enum { QUOTE_BYTES = 65, PATH_BYTES = 64 };
 
@@ -20,29 +22,22 @@ static const struct role {
     {"assistant", true, false, NULL},  {"tool", false, true, "tool_call_id"}, {"function", true, false, "name"},
 };
 
-/* The parts of a content and the member that holds what they are about. */
-static const struct part {
+/* The parts that are text, and the member that holds it. The others are read by media_part.c. */
+static const struct text_part {
     const char *type, *member;
-    bool may_be_text, may_be_object;
-} parts[] = {
-    {"text", "text", true, false},
-    {"input_text", "text", true, false},
-    {"output_text", "text", true, false},
-    {"refusal", "refusal", true, false},
-    {"image_url", "image_url", true, true},
-    {"input_image", "image_url", true, true},
-    {"input_audio", "input_audio", false, true},
-    {"audio_url", "audio_url", true, true},
-    {"video_url", "video_url", true, true},
-    {"file", "file", false, true},
+} text_parts[] = {
+    {"text", "text"},
+    {"input_text", "text"},
+    {"output_text", "text"},
+    {"refusal", "refusal"},
 };
 
-static bool missing(const char *path, struct error *err)
+bool message_missing(const char *path, struct error *err)
 {
     return error_set(err, ERROR_MISSING_PARAMETER, path, "`%s` is missing.", path);
 }
 
-static bool wrong_type(const char *path, const char *wanted, const json_t *value, struct error *err)
+bool message_wrong_type(const char *path, const char *wanted, const json_t *value, struct error *err)
 {
     return error_set(err, ERROR_INVALID_TYPE, path, "`%s` has to be %s, but it is %s.", path, wanted,
                      json_type_name(value));
@@ -63,44 +58,36 @@ static const char *required_text(const json_t *object, const char *path, const c
     snprintf(member, sizeof member, "%s.%s", path, key);
     const json_t *value = json_object_get(object, key);
     if (value == NULL)
-        missing(member, err);
+        message_missing(member, err);
     else if (!json_is_string(value))
-        wrong_type(member, "a string", value, err);
+        message_wrong_type(member, "a string", value, err);
     return json_string_value(value);
 }
 
-static bool check_part_member(const json_t *part, const struct part *row, const char *path, struct error *err)
-{
-    char member[ERROR_PARAM_BYTES];
-    snprintf(member, sizeof member, "%s.%s", path, row->member);
-    const json_t *value = json_object_get(part, row->member);
-    if (value == NULL)
-        return missing(member, err);
-    if ((row->may_be_text && json_is_string(value)) || (row->may_be_object && json_is_object(value)))
-        return true;
-    return wrong_type(member,
-                      !row->may_be_object ? "a string"
-                      : row->may_be_text  ? "a string or an object"
-                                          : "an object",
-                      value, err);
-}
-
-static bool check_part(const json_t *part, const char *path, struct error *err)
+static bool check_part(const json_t *part, const char *path, size_t *media_count, struct error *err)
 {
     if (!json_is_object(part))
-        return wrong_type(path, "an object", part, err);
+        return message_wrong_type(path, "an object", part, err);
     const char *type = required_text(part, path, "type", err);
     if (type == NULL)
         return false;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (strcmp(parts[i].type, type) == 0)
-            return check_part_member(part, &parts[i], path, err);
-    char type_path[ERROR_PARAM_BYTES];
-    snprintf(type_path, sizeof type_path, "%s.type", path);
-    return wrong_word(type_path, "text, image_url, input_audio, file and refusal", type, err);
+    for (size_t i = 0; i < sizeof text_parts / sizeof text_parts[0]; i++)
+        if (strcmp(text_parts[i].type, type) == 0)
+            return required_text(part, path, text_parts[i].member, err) != NULL;
+    if (!media_part_is(part)) {
+        char type_path[ERROR_PARAM_BYTES];
+        snprintf(type_path, sizeof type_path, "%s.type", path);
+        return wrong_word(type_path, "text, image_url, input_audio, video_url, file and refusal", type, err);
+    }
+    if (++*media_count > MEDIA_PARTS_MAX)
+        return error_set(err, ERROR_INVALID_VALUE, path,
+                         "`%s` is one more than the %d images, sounds, videos and files that a request may hold. Send "
+                         "fewer.",
+                         path, MEDIA_PARTS_MAX);
+    return media_part_check(part, path, err);
 }
 
-static bool check_parts(const json_t *content, const char *path, struct error *err)
+static bool check_parts(const json_t *content, const char *path, size_t *media_count, struct error *err)
 {
     size_t index;
     json_t *part;
@@ -108,25 +95,26 @@ static bool check_parts(const json_t *content, const char *path, struct error *e
     {
         char part_path[PATH_BYTES + 32];
         snprintf(part_path, sizeof part_path, "%s[%zu]", path, index);
-        if (!check_part(part, part_path, err))
+        if (!check_part(part, part_path, media_count, err))
             return false;
     }
     return true;
 }
 
-static bool check_content(const json_t *message, const struct role *role, const char *path, struct error *err)
+static bool check_content(const json_t *message, const struct role *role, const char *path, size_t *media_count,
+                          struct error *err)
 {
     char content_path[PATH_BYTES];
     snprintf(content_path, sizeof content_path, "%s.content", path);
     const json_t *content = json_object_get(message, "content");
     if (content == NULL)
-        return role->null_is_fine || missing(content_path, err);
+        return role->null_is_fine || message_missing(content_path, err);
     if (json_is_array(content))
-        return check_parts(content, content_path, err);
+        return check_parts(content, content_path, media_count, err);
     if (json_is_string(content) || json_is_number(content) || (json_is_null(content) && role->null_is_fine) ||
         (json_is_object(content) && role->takes_object))
         return true;
-    return wrong_type(content_path, "a string or an array of parts", content, err);
+    return message_wrong_type(content_path, "a string or an array of parts", content, err);
 }
 
 /* Calls in the history are shown to the model as text, whatever is in them; only their frame has to be right. */
@@ -136,7 +124,7 @@ static bool check_calls(const json_t *message, const char *path, struct error *e
     snprintf(member, sizeof member, "%s.tool_calls", path);
     const json_t *calls = json_object_get(message, "tool_calls");
     if (calls != NULL && !json_is_null(calls) && !json_is_array(calls))
-        return wrong_type(member, "an array", calls, err);
+        return message_wrong_type(member, "an array", calls, err);
     size_t index;
     json_t *call;
     json_array_foreach(calls, index, call)
@@ -144,12 +132,12 @@ static bool check_calls(const json_t *message, const char *path, struct error *e
         char call_path[PATH_BYTES + 32];
         snprintf(call_path, sizeof call_path, "%s[%zu]", member, index);
         if (!json_is_object(call))
-            return wrong_type(call_path, "an object", call, err);
+            return message_wrong_type(call_path, "an object", call, err);
     }
     snprintf(member, sizeof member, "%s.function_call", path);
     const json_t *call_of_old = json_object_get(message, "function_call");
     if (call_of_old != NULL && !json_is_null(call_of_old) && !json_is_object(call_of_old))
-        return wrong_type(member, "an object", call_of_old, err);
+        return message_wrong_type(member, "an object", call_of_old, err);
     return true;
 }
 
@@ -161,13 +149,13 @@ static const struct role *find_role(const char *name)
     return NULL;
 }
 
-static bool check_message(const json_t *message, size_t index, struct error *err)
+static bool check_message(const json_t *message, size_t index, size_t *media_count, struct error *err)
 {
     char path[32], role_path[PATH_BYTES];
     snprintf(path, sizeof path, "messages[%zu]", index);
     snprintf(role_path, sizeof role_path, "%s.role", path);
     if (!json_is_object(message))
-        return wrong_type(path, "an object", message, err);
+        return message_wrong_type(path, "an object", message, err);
     const char *name = required_text(message, path, "role", err);
     if (name == NULL)
         return false;
@@ -176,19 +164,19 @@ static bool check_message(const json_t *message, size_t index, struct error *err
         return wrong_word(role_path, "developer, system, user, assistant, tool and function", name, err);
     if (role->required != NULL && required_text(message, path, role->required, err) == NULL)
         return false;
-    return check_content(message, role, path, err) && check_calls(message, path, err);
+    return check_content(message, role, path, media_count, err) && check_calls(message, path, err);
 }
 
 bool chat_check_messages(const json_t *messages, struct error *err)
 {
     if (messages == NULL || json_is_null(messages))
-        return missing("messages", err);
+        return message_missing("messages", err);
     if (!json_is_array(messages))
-        return wrong_type("messages", "an array", messages, err);
+        return message_wrong_type("messages", "an array", messages, err);
     if (json_array_size(messages) == 0)
         return error_set(err, ERROR_INVALID_VALUE, "messages", "`messages` is empty. Send at least one message.");
-    size_t index;
+    size_t index, media_count = 0;
     json_t *message;
-    json_array_foreach(messages, index, message) if (!check_message(message, index, err)) return false;
+    json_array_foreach(messages, index, message) if (!check_message(message, index, &media_count, err)) return false;
     return true;
 }

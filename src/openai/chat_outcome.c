@@ -1,50 +1,10 @@
-/* What a chat answer, whole or streamed, says of the predictions behind it: their text, their tokens, why they ended.
- */
+/* What a chat answer, whole or streamed, says of the predictions behind it: their tokens, why they ended. */
 #include <inttypes.h>
 
-#include "base/json.h"
 #include "chat_int.h"
 
 /* A token is about four bytes of text: good enough where the model reports nothing, and said to be an estimate. */
 enum { BYTES_PER_TOKEN = 4 };
-
-static bool all_strings(const json_t *array)
-{
-    size_t index;
-    json_t *item;
-    json_array_foreach(array, index, item) if (!json_is_string(item)) return false;
-    return true;
-}
-
-/* Of an output that is an object, the member that holds the text. */
-static const json_t *text_member(const json_t *output)
-{
-    static const char *const names[] = {"text",        "transcription",  "output",
-                                        "text_output", "generated_text", "json_output"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const json_t *member = json_object_get(output, names[i]);
-        if (json_is_string(member))
-            return member;
-    }
-    return NULL;
-}
-
-/* The shape of the value decides: real outputs do not always match the schema that the model declares. */
-void chat_append_output_text(const json_t *output, struct buf *out)
-{
-    size_t index;
-    json_t *item;
-    const json_t *text = json_is_string(output) ? output : text_member(output);
-    if (output == NULL || json_is_null(output))
-        return;
-    if (text != NULL) {
-        buf_append(out, json_string_value(text), json_string_length(text));
-    } else if (json_is_array(output) && all_strings(output)) {
-        json_array_foreach(output, index, item) buf_append(out, json_string_value(item), json_string_length(item));
-    } else {
-        json_append(out, output);
-    }
-}
 
 /* Counts come from outside: never negative, never beyond int64. */
 static int64_t add(int64_t sum, int64_t amount)

@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/output.h"
 #include "base/sse.h"
 #include "base/utf8.h"
 #include "chat_int.h"
@@ -224,7 +225,7 @@ static bool filter_output(struct choice *choice, const json_t *output, struct bu
 {
     struct buf raw;
     buf_init(&raw, CHAT_TEXT_MAX_BYTES);
-    chat_append_output_text(output, &raw);
+    output_append_text(output, &raw);
     text_filter_whole(&choice->filter, buf_text(&raw), raw.length, reasoning, content);
     bool fits = !raw.overflowed;
     buf_dispose(&raw);

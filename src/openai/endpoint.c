@@ -19,6 +19,7 @@ static const struct endpoint rows[] = {
     {"POST", "/openai/deployments/{model}/chat/completions", "chat.completions", ENDPOINT_RUN, chat_decode, NULL,
      chat_finish, &chat_stream},
     {"GET", "/models", "models.list", ENDPOINT_LOCAL, models_decode, models_list, NULL, NULL},
+    {"GET", "/model/info", "model.info", ENDPOINT_LOCAL, models_decode, models_info, NULL, NULL},
     {"GET", "/models/{model}", "models.get", ENDPOINT_LOCAL, models_decode, models_get, NULL, NULL},
 };
 

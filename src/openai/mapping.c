@@ -4,12 +4,11 @@
 
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/ensure.h"
 #include "base/json.h"
 #include "mapping_int.h"
 
-enum { QUOTE_BYTES = 65, STOPS_MAX_BYTES = 1 << 28 };
+enum { QUOTE_BYTES = 65 };
 
 void mapping_place(struct mapping *mapping, const char *name, json_t *value)
 {
@@ -17,14 +16,38 @@ void mapping_place(struct mapping *mapping, const char *name, json_t *value)
     ensure(json_object_set_new(mapping->placed, name, json_true()) == 0);
 }
 
-/* A default that the operator wrote is checked like a client's value, but its mistake is not the client's. */
+bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *value, bool *changed)
+{
+    const struct model_input *input = model_schema_find(mapping->model.schema, name);
+    json_t *fitted = NULL;
+    *changed = false;
+    ensure(value != NULL);
+    if (input == NULL) {
+        mapping_place(mapping, name, value);
+        return true;
+    }
+    bool fits = mapping_fit(&input->value, value, &fitted, changed);
+    json_decref(value);
+    if (fits)
+        mapping_place(mapping, name, fitted);
+    return fits;
+}
+
+/* --- which parameters there are --- */
+
+/* A default that the operator wrote is checked like a client's value, but its mistake is not the client's. The value is
+ * copied: the route serves other threads too. */
 static bool read_default(const struct parameter *row, const json_t *defaults, json_t **value, struct error *err)
 {
     struct error wrong = {0};
-    if (parameter_read(row, defaults, value, &wrong))
-        return true;
-    return error_set(err, ERROR_INTERNAL, NULL, "The configured default of this model cannot be used: %s",
-                     wrong.message);
+    json_t *shared = NULL;
+    *value = NULL;
+    if (!parameter_read(row, defaults, &shared, &wrong))
+        return error_set(err, ERROR_INTERNAL, NULL, "The configured default of this model cannot be used: %s",
+                         wrong.message);
+    *value = json_deep_copy(shared);
+    json_decref(shared);
+    return true;
 }
 
 bool mapping_check(const struct route *route, struct error *err)
@@ -48,38 +71,70 @@ static bool client_decided(const struct call *call, const struct parameter *row)
     return row->type != TYPE_TOKENS && parameter_given(row->canonical, call->body) != NULL;
 }
 
-static bool merge_params(struct mapping *mapping, struct error *err)
+static bool merge_defaults(struct mapping *mapping, struct error *err)
 {
-    size_t count;
-    const struct parameter *row = parameter_rows(&count);
-    for (const struct parameter *end = row + count; row < end; row++) {
+    const json_t *defaults = mapping->model.route->params;
+    size_t count = 0;
+    const struct parameter *row = json_object_size(defaults) > 0 ? parameter_rows(&count) : NULL;
+    for (size_t i = 0; i < count; i++, row++) {
         json_t *value;
-        if (row->class == CLASS_ENDPOINT || client_decided(mapping->call, row) ||
-            json_object_get(mapping->params, row->canonical) != NULL)
+        if (row->class == CLASS_ENDPOINT || json_object_get(defaults, row->name) == NULL ||
+            client_decided(mapping->call, row) || json_object_get(mapping->params, row->canonical) != NULL)
             continue;
-        if (!read_default(row, mapping->route->params, &value, err))
+        if (!read_default(row, defaults, &value, err))
             return false;
         if (value != NULL)
             ensure(json_object_set_new(mapping->params, row->canonical, value) == 0);
     }
-    return mapping->call->params == NULL || json_object_update(mapping->params, mapping->call->params) == 0;
+    return true;
 }
 
-/* Of the names for the token limit a model takes one; what is not `kept` gives way. */
-static void keep_one_token_limit(struct mapping *mapping, const char *kept)
+bool mapping_is_dropped(const struct route *route, const char *name)
 {
-    const char *name;
-    json_t *value;
-    void *next;
-    json_object_foreach_safe(mapping->input, next, name,
-                             value) if (parameter_is_token_limit(name) && strcmp(name, kept) != 0)
-        json_object_del(mapping->input, name);
+    for (size_t i = 0; i < route->dropped_count; i++)
+        if (strcmp(route->dropped[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What the operator wants left out is as if nobody had given it, but for being named. */
+static void drop_params(struct mapping *mapping)
+{
+    const struct route *route = mapping->model.route;
+    for (size_t i = 0; i < route->dropped_count; i++) {
+        const struct parameter *row = parameter_find(route->dropped[i]);
+        if (row == NULL || row->class == CLASS_ENDPOINT)
+            continue;
+        const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+        if (given != NULL)
+            call_ignore(mapping->call, given->name);
+        json_object_del(mapping->params, row->canonical);
+        if (row->way == WAY_CHOICES)
+            mapping->call->n = 1;
+    }
+}
+
+static bool merge_params(struct mapping *mapping, struct error *err)
+{
+    if (!merge_defaults(mapping, err))
+        return false;
+    ensure(mapping->call->params == NULL || json_object_update(mapping->params, mapping->call->params) == 0);
+    drop_params(mapping);
+    return true;
+}
+
+/* --- what the model cannot be told --- */
+
+static const char *client_spelling(const struct mapping *mapping, const struct parameter *row)
+{
+    const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+    return given != NULL ? given->name : row->name;
 }
 
 static bool refuse(const struct mapping *mapping, const char *name, const char *way_out, struct error *err)
 {
     char alias[QUOTE_BYTES];
-    const char *text = mapping->call->alias != NULL ? mapping->call->alias : mapping->route->alias;
+    const char *text = mapping->call->alias != NULL ? mapping->call->alias : mapping->model.route->alias;
     error_quote(alias, sizeof alias, text, strlen(text), NULL);
     return error_set(err, ERROR_UNSUPPORTED_PARAMETER, name,
                      "The model `%s` has no input for `%s`. Leave it out, or have the operator name one under `map`, "
@@ -87,21 +142,104 @@ static bool refuse(const struct mapping *mapping, const char *name, const char *
                      alias, name, way_out);
 }
 
-/* What the model cannot be told: by its class it is passed over, named, or refused. */
+/* By its class it is passed over, named, or refused. */
 static bool leave_out(struct mapping *mapping, const struct parameter *row, struct error *err)
 {
-    const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
-    const char *name = given != NULL ? given->name : row->name;
+    const struct route *route = mapping->model.route;
+    const char *name = client_spelling(mapping, row);
     if (row->class == CLASS_IDLE)
         return true;
-    if (row->class == CLASS_MEANING && !mapping->route->drop_params)
+    if (row->class == CLASS_MEANING && !route->drop_params)
         return refuse(mapping, name, "allow leaving it out with `drop_params: true`", err);
-    if (row->class == CLASS_HINT && given == NULL)
+    if (row->class == CLASS_HINT && parameter_given(row->canonical, mapping->call->body) == NULL)
         return true; /* a default of the operator's, who knows the model; nothing of the client's is lost */
-    if (row->class == CLASS_HINT && mapping->route->strict_params)
+    if (row->class == CLASS_HINT && route->strict_params)
         return refuse(mapping, name, "allow leaving it out with `strict_params: false`", err);
     call_ignore(mapping->call, name);
     return true;
+}
+
+/* What was sent is not quite what the client asked for; nobody else has to hear of it. */
+static void note_changed(struct mapping *mapping, const struct parameter *row)
+{
+    const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+    if (given != NULL && row->class != CLASS_IDLE)
+        call_ignore(mapping->call, given->name);
+}
+
+/* --- the ways of a value --- */
+
+/* OpenAI's Responses API has the same format one level flatter, which is what an input named `json_schema` takes. */
+static json_t *wrapped_schema(const json_t *format)
+{
+    json_t *flat = json_pack("{s:s}", "type", "json_schema");
+    ensure(flat != NULL && json_object_update_missing(flat, json_object_get(format, "json_schema")) == 0);
+    json_t *wrapped = json_pack("{s:o}", "format", flat);
+    ensure(wrapped != NULL);
+    return wrapped;
+}
+
+/* NULL where the input can take this format in no form. */
+static json_t *format_for(const struct mapping *mapping, const char *name, json_t *format)
+{
+    bool takes_schema = model_schema_find(mapping->model.schema, name) != NULL && strcmp(name, "json_schema") == 0;
+    if (!takes_schema)
+        return json_incref(format);
+    return strcmp(json_text(format, "type"), "json_schema") == 0 ? wrapped_schema(format) : NULL;
+}
+
+/* Options for which the model has a mere yes; what they said beyond that is lost. */
+static json_t *switch_for(const struct mapping *mapping, const char *name, json_t *options, bool *lost)
+{
+    const struct model_input *input = model_schema_find(mapping->model.schema, name);
+    if (input == NULL || (input->value.types & VALUE_OBJECT) || !(input->value.types & VALUE_BOOLEAN))
+        return json_incref(options);
+    *lost = json_object_size(options) > 0;
+    return json_true();
+}
+
+/* True when the input was filled. */
+static bool place_value(struct mapping *mapping, const struct parameter *row, json_t *value)
+{
+    bool changed = false, lost = false;
+    const char *name = mapping_input_name(&mapping->model, row);
+    if (name == NULL)
+        return false;
+    json_t *form = json_incref(value);
+    if (row->way == WAY_FORMAT || row->way == WAY_SWITCH) {
+        form = row->way == WAY_FORMAT ? format_for(mapping, name, value) : switch_for(mapping, name, value, &lost);
+        json_decref(value);
+    }
+    if (form == NULL || !mapping_place_fitting(mapping, name, form, &changed))
+        return false;
+    if (row->type == TYPE_TOKENS)
+        mapping_keep_one_token_limit(mapping, name);
+    if (changed || lost)
+        note_changed(mapping, row);
+    return true;
+}
+
+/* An effort that neither we nor the model know is a mistake, where the model has efforts at all. */
+static bool place_reasoning(struct mapping *mapping, const struct parameter *row, const char *effort, struct error *err)
+{
+    bool changed;
+    if (mapping_place_reasoning(mapping, effort, &changed)) {
+        if (changed)
+            note_changed(mapping, row);
+        return true;
+    }
+    const char *name = mapping_input_name(&mapping->model, row);
+    const struct model_input *input = model_schema_find(mapping->model.schema, name != NULL ? name : "");
+    if (input == NULL || mapping_effort_rank(effort) >= 0)
+        return leave_out(mapping, row, err);
+    struct buf kind;
+    buf_init(&kind, ERROR_MESSAGE_BYTES / 2);
+    mapping_append_kind(&kind, &input->value);
+    error_set(err, ERROR_INVALID_VALUE, row->name,
+              "`%s` has to be none, minimal, low, medium, high or xhigh; this model's `%s` takes %s.", row->name, name,
+              buf_text(&kind));
+    buf_dispose(&kind);
+    return false;
 }
 
 static bool place_params(struct mapping *mapping, struct error *err)
@@ -111,166 +249,92 @@ static bool place_params(struct mapping *mapping, struct error *err)
     for (const struct parameter *end = row + count; row < end; row++) {
         json_t *value = json_object_get(mapping->params, row->canonical);
         /* Several names, one value; `n` and `stop` are not for the model alone. */
-        if (value == NULL || strcmp(row->name, row->canonical) != 0 || row->type == TYPE_STOP ||
-            strcmp(row->name, "n") == 0)
+        if (value == NULL || strcmp(row->name, row->canonical) != 0 || row->way == WAY_STOPS || row->way == WAY_CHOICES)
             continue;
-        const char *name = mapping_input_name(mapping->route, row);
-        if (name == NULL) {
-            if (!leave_out(mapping, row, err))
+        if (row->way == WAY_REASONING) {
+            if (!place_reasoning(mapping, row, json_string_value(value), err))
                 return false;
-            continue;
+        } else if (!place_value(mapping, row, value) && !leave_out(mapping, row, err)) {
+            return false;
         }
-        if (row->type == TYPE_TOKENS)
-            keep_one_token_limit(mapping, name);
-        mapping_place(mapping, name, json_incref(value));
     }
     return true;
 }
 
-/* The stops as one text, for models that split it at commas; those that hold a comma are cut here only. NULL without
- * any. */
-static json_t *joined_stops(const json_t *stops)
-{
-    struct buf text;
-    buf_init(&text, STOPS_MAX_BYTES);
-    size_t index;
-    json_t *stop;
-    json_array_foreach(stops, index, stop)
-    {
-        if (strchr(json_string_value(stop), ',') != NULL)
-            continue;
-        if (text.length > 0)
-            buf_append_text(&text, ",");
-        buf_append(&text, json_string_value(stop), json_string_length(stop));
-    }
-    /* A list too long to send is no loss: every stop is applied to the answer as well. */
-    json_t *joined = text.length > 0 && !text.overflowed ? json_stringn(text.data, text.length) : NULL;
-    buf_dispose(&text);
-    return joined;
-}
+/* --- limits --- */
 
-/* The operator's stops and the client's in one value of the form that the input has; NULL where there is nothing to
- * add. What the operator configured stays: whoever wrote it knows where this model's turns end. */
-static json_t *stops_for_model(const char *name, const json_t *configured, json_t *stops)
-{
-    if (json_is_array(configured)) {
-        json_t *all = json_copy((json_t *)configured);
-        ensure(all != NULL && json_array_extend(all, stops) == 0);
-        return all;
-    }
-    if (!json_is_string(configured) && strcmp(name, "stop_sequences") != 0)
-        return json_incref(stops);
-    json_t *joined = joined_stops(stops);
-    if (joined == NULL || json_string_length(configured) == 0)
-        return joined;
-    json_t *both = json_sprintf("%s,%s", json_string_value(configured), json_string_value(joined));
-    ensure(both != NULL);
-    json_decref(joined);
-    return both;
-}
-
-/* Stops are always cut here. Where the model has an input for them it is told too, which saves the tokens behind. */
-static void place_stops(struct mapping *mapping)
-{
-    json_t *stops = json_object_get(mapping->params, "stop");
-    const char *name = NULL;
-    if (stops == NULL)
-        return;
-    mapping->call->stops = json_incref(stops);
-    if (!mapping_map_says(mapping->route, "stop", &name) || name == NULL)
-        return;
-    json_t *value = stops_for_model(name, json_object_get(mapping->route->input, name), stops);
-    if (value != NULL)
-        mapping_place(mapping, name, value);
-}
-
-static bool map_mentions(const json_t *map, const char *input)
-{
-    const char *canonical;
-    json_t *name;
-    json_object_foreach((json_t *)map, canonical,
-                        name) if (json_is_string(name) && strcmp(json_string_value(name), input) == 0) return true;
-    return false;
-}
-
-static bool has_placed_token_limit(const struct mapping *mapping)
+void mapping_keep_one_token_limit(struct mapping *mapping, const char *kept)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(mapping->placed, name, value) if (parameter_is_token_limit(name)) return true;
-    return false;
-}
-
-/* May the client's `name`, which OpenAI does not know, go to the model as it is? */
-static bool is_input(const struct mapping *mapping, const char *name)
-{
-    if (json_object_get(mapping->placed, name) != NULL)
-        return false;
-    if (parameter_is_token_limit(name) && has_placed_token_limit(mapping))
-        return false;
-    return json_object_get(mapping->route->input, name) != NULL || map_mentions(mapping->route->map, name) ||
-           parameter_is_common_input(name);
-}
-
-/* What only this model knows goes in last, and never over what stands there on OpenAI's terms. */
-static void place_extensions(struct mapping *mapping)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(mapping->call->body, name, value)
+    void *next;
+    json_object_foreach_safe(mapping->input, next, name, value)
     {
-        if (parameter_find(name) != NULL || json_is_null(value))
-            continue;
-        if (!is_input(mapping, name)) {
-            call_ignore(mapping->call, name);
-            continue;
-        }
-        if (parameter_is_token_limit(name))
-            keep_one_token_limit(mapping, name);
-        mapping_place(mapping, name, json_incref(value));
+        /* A limit is a number: whatever else goes by such a name is another input, perhaps the prompt. */
+        if (json_is_number(value) && strcmp(name, kept) != 0 && mapping_is_token_limit(mapping, name))
+            json_object_del(mapping->input, name);
     }
 }
 
-/* Whoever set it, the client, the operator, or a name of the model's own: an answer that used it up was cut short. */
-static int64_t sent_token_limit(const json_t *input)
+/* Whoever set it, the client, the operator, or a name of the model's own: an answer that used it up was cut short. What
+ * counts is the number that was sent. */
+static int64_t sent_token_limit(const struct mapping *mapping)
 {
     const char *name;
     json_t *value;
     int64_t limit;
-    json_object_foreach((json_t *)input, name, value) if (parameter_is_token_limit(name) &&
-                                                          json_whole_number(value, &limit) && limit > 0) return limit;
+    json_object_foreach(mapping->input, name, value)
+    {
+        if (json_is_number(value) && json_whole_number(value, &limit) && limit > 0 &&
+            mapping_is_token_limit(mapping, name))
+            return limit;
+    }
     return 0;
 }
 
 static void note_limits(struct mapping *mapping)
 {
-    const struct parameter *row = parameter_find("max_tokens");
-    const char *name = mapping_input_name(mapping->route, row);
-    const json_t *asked = json_object_get(mapping->params, row->canonical);
-    if (asked != NULL && name != NULL)
-        mapping->call->token_limit = json_integer_value(asked);
-    else
-        mapping->call->token_limit = sent_token_limit(mapping->input);
     const json_t *n = json_object_get(mapping->params, "n");
+    mapping->call->token_limit = sent_token_limit(mapping);
     if (n != NULL)
         mapping->call->n = (int)json_integer_value(n);
 }
 
-json_t *mapping_input(struct call *call, const struct route *route, struct error *err)
+/* --- all of it --- */
+
+/* Null stands for "not sent" in every dialect, and models refuse it. */
+static json_t *configured_input(const struct route *route)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+    json_t *input = route->input != NULL ? json_deep_copy(route->input) : json_object();
+    json_object_foreach_safe(input, next, name, value)
+    {
+        if (json_is_null(value))
+            json_object_del(input, name);
+    }
+    return input;
+}
+
+json_t *mapping_input(struct call *call, const struct route *route, const struct model_schema *schema,
+                      struct error *err)
 {
     struct mapping mapping = {
         .call = call,
-        .route = route,
+        .model = model_view_of(route, schema),
         .params = json_object(),
-        .input = route->input != NULL ? json_deep_copy(route->input) : json_object(),
+        .input = configured_input(route),
         .placed = json_object(),
     };
     ensure(mapping.params != NULL && mapping.input != NULL && mapping.placed != NULL);
+    mapping.token_limit = mapping_input_name(&mapping.model, parameter_find("max_tokens"));
     call->reasoning = route->reasoning;
     bool fine = merge_params(&mapping, err) && mapping_place_messages(&mapping, err) && place_params(&mapping, err);
+    if (fine)
+        mapping_place_stops(&mapping);
+    fine = fine && mapping_place_extensions(&mapping, err) && mapping_fill_required(&mapping, err);
     if (fine) {
-        place_stops(&mapping);
-        place_extensions(&mapping);
         note_limits(&mapping);
     } else {
         json_decref(mapping.input);

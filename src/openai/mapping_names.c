@@ -7,6 +7,20 @@
 
 #include "mapping_int.h"
 
+struct model_view model_view_of(const struct route *route, const struct model_schema *schema)
+{
+    static const char *const texts[] = {"prompt", "messages"};
+    struct model_view model = {.route = route, .schema = schema};
+    if (schema == NULL || !schema->has_inputs || schema->input_count == 0)
+        model.schema = NULL;
+    for (size_t i = 0; model.schema != NULL && i < sizeof texts / sizeof texts[0]; i++) {
+        const char *name = NULL;
+        if (mapping_map_says(route, texts[i], &name) && name != NULL && model_schema_find(schema, name) == NULL)
+            model.schema = NULL;
+    }
+    return model;
+}
+
 bool mapping_map_says(const struct route *route, const char *canonical, const char **name)
 {
     const json_t *entry = json_object_get(route->map, canonical);
@@ -16,9 +30,10 @@ bool mapping_map_says(const struct route *route, const char *canonical, const ch
     return true;
 }
 
-/* Operators may write any of the client's spellings on the left side of a map. */
-static bool map_says_of(const struct route *route, const struct parameter *row, const char **name)
+bool mapping_map_says_of(const struct route *route, const struct parameter *row, const char **name)
 {
+    if (json_object_size(route->map) == 0)
+        return false;
     if (mapping_map_says(route, row->canonical, name))
         return true;
     size_t count;
@@ -29,53 +44,188 @@ static bool map_says_of(const struct route *route, const struct parameter *row, 
     return false;
 }
 
-/* A default under one of the token limit's names tells which of them this model has; two of them at once are refused by
- * some models. */
-static const char *configured_token_limit(const struct route *route)
+/* --- picking a name from a schema --- */
+
+static char folded(char letter)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(route->input, name, value) if (parameter_is_token_limit(name)) return name;
+    if (letter == '-')
+        return '_';
+    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
+}
+
+/* A `*` stands for any text. When what follows the last star fails, the star takes one letter more; earlier stars need
+ * never be asked again, so that no pattern takes longer than its length times the name's. */
+static bool matches(const char *pattern, const char *end, const char *name)
+{
+    const char *star = NULL, *retry = NULL;
+    while (*name != '\0') {
+        if (pattern < end && *pattern == '*') {
+            star = pattern++;
+            retry = name;
+        } else if (pattern < end && folded(*pattern) == folded(*name)) {
+            pattern++;
+            name++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            name = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (pattern < end && *pattern == '*')
+        pattern++;
+    return pattern == end;
+}
+
+enum part { PART_EXACT, PART_STARRED, PART_EXCLUDED };
+
+struct part_of_names {
+    const char *text, *end;
+    enum part kind;
+};
+
+/* The next name of a list; false behind the last. */
+static bool next_part(const char **names, struct part_of_names *part)
+{
+    if (**names == '\0')
+        return false;
+    part->text = *names;
+    part->end = part->text + strcspn(part->text, "|");
+    *names = *part->end == '|' ? part->end + 1 : part->end;
+    part->kind = PART_EXACT;
+    if (*part->text == '!') {
+        part->text++;
+        part->kind = PART_EXCLUDED;
+    } else if (memchr(part->text, '*', (size_t)(part->end - part->text)) != NULL) {
+        part->kind = PART_STARRED;
+    }
+    return true;
+}
+
+static bool is_excluded(const char *names, const char *name)
+{
+    struct part_of_names part;
+    while (next_part(&names, &part))
+        if (part.kind == PART_EXCLUDED && matches(part.text, part.end, name))
+            return true;
+    return false;
+}
+
+/* A secret is the operator's: whatever it is called, nothing of a request belongs there. */
+static bool may_hold(const struct model_input *input, unsigned types)
+{
+    return !input->value.is_secret && (types == 0 || (input->value.types & types) != 0);
+}
+
+/* One round: names of one kind, inputs that are deprecated or not. */
+static const struct model_input *pick(const struct model_schema *schema, const char *names, unsigned types,
+                                      enum part kind, bool deprecated)
+{
+    struct part_of_names part;
+    for (const char *rest = names; next_part(&rest, &part);) {
+        if (part.kind != kind)
+            continue;
+        for (size_t i = 0; i < schema->input_count; i++) {
+            const struct model_input *input = &schema->inputs[i];
+            if (input->is_deprecated == deprecated && matches(part.text, part.end, input->name) &&
+                may_hold(input, types) && (kind == PART_EXACT || !is_excluded(names, input->name)))
+                return input;
+        }
+    }
     return NULL;
 }
 
-const char *mapping_input_name(const struct route *route, const struct parameter *row)
+const struct model_input *model_view_pick(const struct model_view *model, const char *names, unsigned types)
 {
-    const char *name = NULL;
-    if (map_says_of(route, row, &name))
-        return name;
-    if (row->type == TYPE_TOKENS)
-        name = configured_token_limit(route);
-    return name != NULL ? name : row->input;
+    const struct model_input *input = NULL;
+    if (model->schema == NULL || names == NULL)
+        return NULL;
+    for (int deprecated = 0; input == NULL && deprecated <= 1; deprecated++) {
+        input = pick(model->schema, names, types, PART_EXACT, deprecated == 1);
+        if (input == NULL)
+            input = pick(model->schema, names, types, PART_STARRED, deprecated == 1);
+    }
+    return input;
 }
 
-struct message_names mapping_message_names(const struct route *route)
+/* --- from a parameter to an input --- */
+
+/* A default under one of the token limit's names tells which of them this model has; two of them at once are refused by
+ * some models. A schema that lacks it knows better. */
+static const char *configured_token_limit(const struct model_view *model)
 {
-    struct message_names names = {NULL, "prompt", NULL};
-    mapping_map_says(route, "messages", &names.list);
-    mapping_map_says(route, "prompt", &names.prompt);
-    mapping_map_says(route, "system", &names.system);
-    return names;
+    const char *name;
+    json_t *value;
+    json_object_foreach(model->route->input, name, value)
+    {
+        if (parameter_is_token_limit(name) && (model->schema == NULL || model_schema_find(model->schema, name) != NULL))
+            return name;
+    }
+    return NULL;
 }
+
+static const char *schema_name(const struct model_view *model, const struct parameter *row)
+{
+    if (row->way == WAY_REASONING)
+        return mapping_reasoning_input(model);
+    if (row->way == WAY_STOPS)
+        return mapping_stops_input(model);
+    const struct model_input *input = model_view_pick(model, row->picks, row->value_types);
+    return input != NULL ? input->name : NULL;
+}
+
+const char *mapping_input_name(const struct model_view *model, const struct parameter *row)
+{
+    const char *name = NULL;
+    if (mapping_map_says_of(model->route, row, &name))
+        return name;
+    if (row->type == TYPE_TOKENS)
+        name = configured_token_limit(model);
+    if (name != NULL)
+        return name;
+    return model->schema != NULL ? schema_name(model, row) : row->input;
+}
+
+/* --- and back --- */
 
 static bool is_name(const char *name, const char *text)
 {
     return name != NULL && strcmp(name, text) == 0;
 }
 
-/* The client's word for an input of the model; NULL where it knows the input under no other name. */
-static const char *client_name(const struct call *call, const struct route *route, const char *input)
+static bool is_for_messages(const struct model_view *model, const char *input)
 {
-    struct message_names names = mapping_message_names(route);
-    if (is_name(names.list, input) || is_name(names.prompt, input) || is_name(names.system, input))
+    struct conversation_inputs names = model_view_conversation(model);
+    return is_name(names.list, input) || is_name(names.prompt, input) || is_name(names.system, input) ||
+           is_name(names.prompt_template, input);
+}
+
+static bool is_for_media(const struct model_view *model, const char *input)
+{
+    for (const char *const *kind = media_kinds; *kind != NULL; kind++)
+        if (is_name(model_view_media_input(model, *kind), input))
+            return true;
+    return false;
+}
+
+static bool goes_to(const struct model_view *model, const struct parameter *row, const char *input)
+{
+    return is_name(mapping_input_name(model, row), input) ||
+           (row->way == WAY_REASONING && mapping_reasoning_uses(model, input));
+}
+
+/* The client's word for an input of the model; NULL where it knows the input under no other name. */
+static const char *client_name(const struct call *call, const struct model_view *model, const char *input)
+{
+    bool is_own_word = parameter_find(input) == NULL && json_object_get(call->body, input) != NULL;
+    if (is_for_messages(model, input) || (!is_own_word && is_for_media(model, input)))
         return "messages";
-    if (parameter_find(input) == NULL && json_object_get(call->body, input) != NULL)
+    if (is_own_word)
         return NULL;
     size_t count;
     const struct parameter *row = parameter_rows(&count);
     for (const struct parameter *end = row + count; row < end; row++) {
-        if (row->class == CLASS_ENDPOINT || strcmp(row->name, row->canonical) != 0 ||
-            !is_name(mapping_input_name(route, row), input))
+        if (row->class == CLASS_ENDPOINT || strcmp(row->name, row->canonical) != 0 || !goes_to(model, row, input))
             continue;
         const struct parameter *given = parameter_given(row->canonical, call->body);
         return given != NULL ? given->name : row->name;
@@ -83,15 +233,17 @@ static const char *client_name(const struct call *call, const struct route *rout
     return NULL;
 }
 
-void mapping_name_param(const struct call *call, const struct route *route, struct error *err)
+void mapping_name_param(const struct call *call, const struct route *route, const struct model_schema *schema,
+                        struct error *err)
 {
     static const char prefix[] = "input.";
+    struct model_view model = model_view_of(route, schema);
     char path[ERROR_PARAM_BYTES], head[ERROR_PARAM_BYTES];
     bool has_prefix = strncmp(err->param, prefix, sizeof prefix - 1) == 0;
     snprintf(path, sizeof path, "%s", err->param + (has_prefix ? sizeof prefix - 1 : 0));
     /* What stands behind the input's own name (an index, a member) is of use only under that name. */
     snprintf(head, sizeof head, "%.*s", (int)strcspn(path, ".["), path);
-    const char *name = client_name(call, route, head);
+    const char *name = head[0] != '\0' ? client_name(call, &model, head) : NULL;
     bool renamed = name != NULL && strcmp(name, head) != 0;
     snprintf(err->param, sizeof err->param, "%s", renamed ? name : path);
 }

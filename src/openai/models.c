@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "models_int.h"
 
 enum { QUOTE_BYTES = 65 };
 
@@ -28,7 +29,7 @@ static size_t owner_length(const struct target *target)
  */
 static void append_info(struct buf *out, const json_t *info)
 {
-    static const char *const own[] = {"id", "object", "created", "owned_by"};
+    static const char *const own[] = {"id", "object", "created", "owned_by", "replibridge"};
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)info, key, value)
@@ -45,7 +46,7 @@ static void append_info(struct buf *out, const json_t *info)
     }
 }
 
-static void append_model(struct buf *out, const char *alias, const struct route *route, const struct target *target)
+static void append_members(struct buf *out, const char *alias, const struct route *route, const struct target *target)
 {
     size_t owner = owner_length(target);
     buf_append_text(out, "{\"id\":");
@@ -56,17 +57,15 @@ static void append_model(struct buf *out, const char *alias, const struct route 
     else
         buf_append_text(out, "\"replicate\"");
     append_info(out, route->info);
-    buf_append_text(out, "}");
 }
 
-static bool check_room(const struct buf *out, struct error *err)
+bool models_check_room(const struct buf *out, struct error *err)
 {
     return !out->overflowed ||
            error_set(err, ERROR_INTERNAL, NULL, "The list of models is larger than an answer may be.");
 }
 
-/* A wildcard stands for models without number, so the list holds the plain aliases only. */
-static bool is_listed(const struct route *route, const struct key *key)
+bool models_is_listed(const struct route *route, const struct key *key)
 {
     return strchr(route->alias, '*') == NULL && endpoint_key_allows(key, route->alias);
 }
@@ -79,43 +78,48 @@ bool models_are_unlisted(const struct config *config)
     return true;
 }
 
-bool models_list(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
-                 struct error *err)
+bool models_list(const struct call *call, const struct local *local, struct buf *out, struct error *err)
 {
+    const struct config *config = local->config;
     (void)call;
     buf_append_text(out, "{\"object\":\"list\",\"data\":[");
     bool first = true;
     for (size_t i = 0; i < config->route_count; i++) {
         const struct route *route = config->routes[i];
         struct target target;
-        if (!is_listed(route, key) || !route_target(route, route->alias, &target, NULL))
+        if (!models_is_listed(route, local->key) || !route_target(route, route->alias, &target, NULL))
             continue;
         if (!first)
             buf_append_text(out, ",");
         first = false;
-        append_model(out, route->alias, route, &target);
+        append_members(out, route->alias, route, &target);
+        buf_append_text(out, "}");
         target_dispose(&target);
     }
     buf_append_text(out, "]}");
-    return check_room(out, err);
+    return models_check_room(out, err);
 }
 
 /* To a key that may not use it, a model is as good as absent: nobody learns from here what others have. */
-bool models_get(const struct call *call, const struct config *config, const struct key *key, struct buf *out,
-                struct error *err)
+bool models_get(const struct call *call, const struct local *local, struct buf *out, struct error *err)
 {
     ensure(call->alias != NULL);
-    const struct route *route = config_find_route(config, call->alias);
+    const struct route *route = config_find_route(local->config, call->alias);
     struct target target;
-    if (route == NULL || !endpoint_key_allows(key, call->alias) || !route_target(route, call->alias, &target, NULL)) {
+    if (route == NULL || !endpoint_key_allows(local->key, call->alias) ||
+        !route_target(route, call->alias, &target, NULL)) {
         char quoted[QUOTE_BYTES];
         error_quote(quoted, sizeof quoted, call->alias, strlen(call->alias), NULL);
         return error_set(err, ERROR_MODEL_NOT_FOUND, NULL,
                          "The model `%s` does not exist or you do not have access to it. %s", quoted,
-                         models_are_unlisted(config) ? "Use a model reference such as owner/name."
-                                                     : "GET /v1/models lists what there is.");
+                         models_are_unlisted(local->config) ? "Use a model reference such as owner/name."
+                                                            : "GET /v1/models lists what there is.");
     }
-    append_model(out, call->alias, route, &target);
+    struct model_schema *schema = local->schema_of(local->arg, route, call->alias);
+    append_members(out, call->alias, route, &target);
+    models_append_facts(out, route, &target, schema);
+    buf_append_text(out, "}");
+    model_schema_unref(schema);
     target_dispose(&target);
-    return check_room(out, err);
+    return models_check_room(out, err);
 }

@@ -3,52 +3,82 @@
 
 #include <string.h>
 
+#include "base/model_schema.h"
+
 #define EXACT_INTEGER 9007199254740992.0 /* 2^53: beyond it doubles skip integers */
 
-/* Name, canonical name, common input, type, range, class. A parameter that the endpoint reads itself stands here too,
- * so that nobody takes it for one that OpenAI does not know. */
+/* A schema's names are tried from left to right; those with stars are for names that nobody has seen yet, and what they
+ * must not catch by accident stands behind the exclamation marks. */
+#define TOKEN_LIMIT_PICKS                                                                                              \
+    "max_completion_tokens|max_output_tokens|max_tokens|max_new_tokens|max_length|max_length_tokens|max*token*|"       \
+    "*token*limit*|*output*length*|max_gen*|num_predict|n_predict|!*input*|!*prompt*|!*context*|!*think*|!*reason*|!*" \
+    "budget*|"                                                                                                         \
+    "!*image*|!*min*|!*per_*"
+#define TEMPERATURE_PICKS                                                                                              \
+    "temperature|sampling_temperature|text_temperature|text_temp|temp|*temperature*|!*increment*|!*color*|!*audio*|"   \
+    "!*wave*|!*image*"
+#define TOP_P_PICKS "top_p|topp|nucleus_p|nucleus|nucleus_sampling|*top_p|*top_p_*|*topp|*nucleus*|!*stop*"
+#define PRESENCE_PICKS "presence_penalty|presencepenalty|*presence*penalty*|!*repet*|!*length*"
+#define FREQUENCY_PICKS "frequency_penalty|frequencypenalty|*frequency*penalty*|!*repet*|!*length*"
+#define SEED_PICKS "seed|random_seed|rng_seed|*seed|seed_*|!*strength*|!*scale*|!*count*|!*variation*"
+#define SEARCH_PICKS "enable_web_search|web_search|google_search|use_web_search|*web_search*|*websearch*|!*disable*"
+
+#define NUMERIC (VALUE_INTEGER | VALUE_NUMBER)
+
+/* Name, canonical name, common input, type, range, class; then the way, and the names and types in a schema, for those
+ * that a schema may have. A parameter that the endpoint reads itself stands here too, so that nobody takes it for one
+ * that OpenAI does not know. What could not be told apart in the answer (tool calls, log probabilities, sound) is
+ * picked from no schema: only an operator's map may name an input for it. */
 static const struct parameter rows[] = {
-    {"model", "model", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT},
-    {"messages", "messages", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT},
-    {"stream", "stream", NULL, TYPE_BOOL, 0, 0, CLASS_ENDPOINT},
+    {"model", "model", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT, WAY_VALUE, NULL, 0},
+    {"messages", "messages", NULL, TYPE_ANY, 0, 0, CLASS_ENDPOINT, WAY_VALUE, NULL, 0},
+    {"stream", "stream", NULL, TYPE_BOOL, 0, 0, CLASS_ENDPOINT, WAY_VALUE, NULL, 0},
 
-    {"max_completion_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT},
-    {"max_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT},
-    {"temperature", "temperature", "temperature", TYPE_NUMBER, 0, 2, CLASS_HINT},
-    {"top_p", "top_p", "top_p", TYPE_NUMBER, 0, 1, CLASS_HINT},
-    {"presence_penalty", "presence_penalty", "presence_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT},
-    {"frequency_penalty", "frequency_penalty", "frequency_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT},
-    {"seed", "seed", "seed", TYPE_SEED, -9.3e18, 9.3e18, CLASS_HINT},
-    {"reasoning_effort", "reasoning_effort", NULL, TYPE_TEXT, 0, 0, CLASS_HINT},
-    {"verbosity", "verbosity", NULL, TYPE_TEXT, 0, 0, CLASS_HINT},
-    {"logit_bias", "logit_bias", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT},
-    {"parallel_tool_calls", "parallel_tool_calls", NULL, TYPE_BOOL, 0, 0, CLASS_HINT},
-    {"moderation", "moderation", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT},
+    {"max_completion_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT, WAY_VALUE,
+     TOKEN_LIMIT_PICKS, NUMERIC},
+    {"max_tokens", "max_tokens", "max_tokens", TYPE_TOKENS, -1, EXACT_INTEGER, CLASS_HINT, WAY_VALUE, TOKEN_LIMIT_PICKS,
+     NUMERIC},
+    {"temperature", "temperature", "temperature", TYPE_NUMBER, 0, 2, CLASS_HINT, WAY_VALUE, TEMPERATURE_PICKS, NUMERIC},
+    {"top_p", "top_p", "top_p", TYPE_NUMBER, 0, 1, CLASS_HINT, WAY_VALUE, TOP_P_PICKS, NUMERIC},
+    {"presence_penalty", "presence_penalty", "presence_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT, WAY_VALUE,
+     PRESENCE_PICKS, NUMERIC},
+    {"frequency_penalty", "frequency_penalty", "frequency_penalty", TYPE_NUMBER, -2, 2, CLASS_HINT, WAY_VALUE,
+     FREQUENCY_PICKS, NUMERIC},
+    {"seed", "seed", "seed", TYPE_SEED, -9.3e18, 9.3e18, CLASS_HINT, WAY_VALUE, SEED_PICKS, NUMERIC},
+    {"reasoning_effort", "reasoning_effort", NULL, TYPE_TEXT, 0, 0, CLASS_HINT, WAY_REASONING, NULL, 0},
+    {"verbosity", "verbosity", NULL, TYPE_TEXT, 0, 0, CLASS_HINT, WAY_VALUE, "verbosity|*verbosity*|!*log*",
+     VALUE_STRING},
+    {"logit_bias", "logit_bias", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT, WAY_VALUE, "logit_bias", VALUE_OBJECT},
+    {"parallel_tool_calls", "parallel_tool_calls", NULL, TYPE_BOOL, 0, 0, CLASS_HINT, WAY_VALUE, "parallel_tool_calls",
+     VALUE_BOOLEAN},
+    {"moderation", "moderation", NULL, TYPE_OBJECT, 0, 0, CLASS_HINT, WAY_VALUE, NULL, 0},
 
-    {"n", "n", NULL, TYPE_INTEGER, 1, 128, CLASS_MEANING},
-    {"stop", "stop", NULL, TYPE_STOP, 0, 0, CLASS_MEANING},
-    {"tools", "tools", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING},
-    {"tool_choice", "tool_choice", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING},
-    {"functions", "functions", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING},
-    {"function_call", "function_call", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING},
-    {"response_format", "response_format", NULL, TYPE_FORMAT, 0, 0, CLASS_MEANING},
-    {"logprobs", "logprobs", NULL, TYPE_BOOL, 0, 0, CLASS_MEANING},
-    {"top_logprobs", "top_logprobs", NULL, TYPE_INTEGER, 0, 20, CLASS_MEANING},
-    {"modalities", "modalities", NULL, TYPE_WORDS, 0, 0, CLASS_MEANING},
-    {"audio", "audio", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING},
-    {"web_search_options", "web_search_options", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING},
+    {"n", "n", NULL, TYPE_INTEGER, 1, 128, CLASS_MEANING, WAY_CHOICES, NULL, 0},
+    {"stop", "stop", NULL, TYPE_STOP, 0, 0, CLASS_MEANING, WAY_STOPS, NULL, 0},
+    {"tools", "tools", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"tool_choice", "tool_choice", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"functions", "functions", NULL, TYPE_OBJECTS, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"function_call", "function_call", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"response_format", "response_format", NULL, TYPE_FORMAT, 0, 0, CLASS_MEANING, WAY_FORMAT,
+     "response_format|json_schema", VALUE_OBJECT},
+    {"logprobs", "logprobs", NULL, TYPE_BOOL, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"top_logprobs", "top_logprobs", NULL, TYPE_INTEGER, 0, 20, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"modalities", "modalities", NULL, TYPE_WORDS, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"audio", "audio", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING, WAY_VALUE, NULL, 0},
+    {"web_search_options", "web_search_options", NULL, TYPE_OBJECT, 0, 0, CLASS_MEANING, WAY_SWITCH, SEARCH_PICKS,
+     VALUE_BOOLEAN},
 
-    {"stream_options", "stream_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
-    {"prediction", "prediction", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
-    {"store", "store", NULL, TYPE_BOOL, 0, 0, CLASS_IDLE},
-    {"metadata", "metadata", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
-    {"service_tier", "service_tier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
+    {"stream_options", "stream_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"prediction", "prediction", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"store", "store", NULL, TYPE_BOOL, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"metadata", "metadata", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"service_tier", "service_tier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
     /* A string by the specification; Open WebUI's pipelines send an object. */
-    {"user", "user", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_IDLE},
-    {"safety_identifier", "safety_identifier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
-    {"prompt_cache_key", "prompt_cache_key", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
-    {"prompt_cache_retention", "prompt_cache_retention", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE},
-    {"prompt_cache_options", "prompt_cache_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE},
+    {"user", "user", NULL, TYPE_TEXT_OR_OBJECT, 0, 0, CLASS_IDLE, WAY_VALUE, "user_id", VALUE_STRING},
+    {"safety_identifier", "safety_identifier", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"prompt_cache_key", "prompt_cache_key", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"prompt_cache_retention", "prompt_cache_retention", NULL, TYPE_TEXT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
+    {"prompt_cache_options", "prompt_cache_options", NULL, TYPE_OBJECT, 0, 0, CLASS_IDLE, WAY_VALUE, NULL, 0},
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };

@@ -1,4 +1,5 @@
-/* The one table of chat parameters: what OpenAI calls them, what they may hold, what becomes of them.
+/* The one table of chat parameters: what OpenAI calls them, what they may hold, what becomes of them, and under which
+ * names models take them.
  *
  * Shared by chat_decode.c, which checks a request with it, and mapping.c, which finds a model's inputs with it. */
 #ifndef OPENAI_PARAMETERS_INT_H
@@ -34,13 +35,26 @@ enum parameter_type {
     TYPE_FORMAT,  /* response_format */
 };
 
+/* How a value gets to the model. */
+enum parameter_way {
+    WAY_VALUE,     /* made to fit the input */
+    WAY_REASONING, /* an effort: whatever the model has for it (mapping_reasoning.c) */
+    WAY_STOPS,     /* cut here, and told to the model where it listens (mapping_stops.c) */
+    WAY_FORMAT,    /* as it is, or wrapped for an input that takes a JSON schema */
+    WAY_SWITCH,    /* options that a model knows as a mere yes */
+    WAY_CHOICES,   /* that many predictions: never an input */
+};
+
 struct parameter {
     const char *name;      /* as clients spell it */
     const char *canonical; /* the key in call->params and in route->map; several names may share one */
-    const char *input;     /* the name of most models' input; NULL where there is no such name */
+    const char *input; /* the name of most models' input, where no schema is known; NULL where there is no such name */
     enum parameter_type type;
     double minimum, maximum;
     enum parameter_class class;
+    enum parameter_way way;
+    const char *picks;    /* its names in a schema, as model_view_pick reads them; NULL: only where the map names one */
+    unsigned value_types; /* what such an input has to take: bits of enum value_type */
 };
 
 /* All rows; of those that share a canonical name the preferred one comes first. */
@@ -61,7 +75,7 @@ const struct parameter *parameter_given(const char *canonical, const json_t *sou
 bool parameter_check(const struct parameter *row, json_t *value, json_t **checked, struct error *err);
 
 /* Is `name` an input that many models on Replicate have, although OpenAI does not know it (top_k, prompt_template …)?
- */
+ * Asked only where no schema is known. */
 bool parameter_is_common_input(const char *name);
 
 /* Is `name` one of the names under which models take their limit on output tokens? A model takes one of them. */

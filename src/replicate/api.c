@@ -1,6 +1,7 @@
 /* Replicate's prediction and model objects, read with no more trust than they need. */
 #include "replicate/api.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -154,5 +155,40 @@ bool api_latest_version(const char *bytes, size_t length, const char *name, char
         return error_set(
             err, ERROR_MODEL_NOT_FOUND, NULL,
             "The model %s has no version on Replicate that could be run. Name another model, or a version.", name);
+    return true;
+}
+
+/* Both go into a URL, so they are held to what a reference in the configuration is. A version of another form, such as
+ * the word that stands in for an official model's, is left out: then the model's own document is the nearest. */
+static bool parse_release(const json_t *release, struct target *target)
+{
+    const char *model = json_text(release, "model");
+    const char *version = json_text(release, "version");
+    if (model == NULL || strlen(model) > API_NAME_BYTES)
+        return false;
+    bool is_whole = false;
+    if (version != NULL && strlen(version) < API_NAME_BYTES) {
+        char *reference = xasprintf("%s:%s", model, version);
+        is_whole = target_parse(reference, target, NULL);
+        free(reference);
+    }
+    if (!is_whole && !target_parse(model, target, NULL))
+        return false;
+    if (target->kind == TARGET_MODEL || (target->kind == TARGET_VERSION && target->name != NULL))
+        return true;
+    target_dispose(target);
+    return false;
+}
+
+bool api_deployment_release(const char *bytes, size_t length, const char *name, struct target *release,
+                            struct error *err)
+{
+    json_t *root = json_parse_lenient(bytes, length);
+    bool ok = parse_release(json_object_get(root, "current_release"), release);
+    json_decref(root);
+    if (!ok)
+        return error_set(err, ERROR_UPSTREAM_ERROR, NULL,
+                         "Replicate does not tell which model the deployment %s runs. Check that it has a release.",
+                         name);
     return true;
 }

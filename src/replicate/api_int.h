@@ -11,6 +11,9 @@
 /* Longest piece of Replicate's own text in a message of ours. */
 enum { API_QUOTE_BYTES = 500 };
 
+/* Longest name or version in an answer that is used any further. */
+enum { API_NAME_BYTES = 256 };
+
 /* An id or version that may stand in a URL or a log line: 1 to size - 1 letters, digits, '-' and '_'. */
 bool api_copy_token(char *out, size_t size, const char *text);
 

@@ -26,11 +26,15 @@ static bool append_path(struct buf *url, const char *path)
     return true;
 }
 
+static bool append_named(struct buf *url, const char *base_url, const char *collection, const char *name)
+{
+    ensure(name != NULL);
+    return buf_append_text(url, base_url) && buf_append_text(url, collection) && append_path(url, name);
+}
+
 static bool named_url(const struct job *job, const char *collection, const char *rest, struct buf *url)
 {
-    ensure(job->target.name != NULL);
-    return buf_append_text(url, job->base_url) && buf_append_text(url, collection) &&
-           append_path(url, job->target.name) && buf_append_text(url, rest);
+    return append_named(url, job->base_url, collection, job->target.name) && buf_append_text(url, rest);
 }
 
 /* The version to name in the body, or NULL where the path names the model. */
@@ -77,6 +81,14 @@ bool api_cancel_url(const struct job *job, const char *id, struct buf *url)
 bool api_model_url(const struct job *job, struct buf *url)
 {
     return named_url(job, "/models/", "", url);
+}
+
+bool api_document_url(const char *base_url, const struct target *target, struct buf *url)
+{
+    const char *collection = target->kind == TARGET_DEPLOYMENT ? "/deployments/" : "/models/";
+    if (!append_named(url, base_url, collection, target->name))
+        return false;
+    return target->kind != TARGET_VERSION || (buf_append_text(url, "/versions/") && append_path(url, target->version));
 }
 
 void api_cancel_after(int64_t remaining_ms, char out[32])

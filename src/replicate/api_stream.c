@@ -91,11 +91,13 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* A model that makes files streams their links, or the files themselves: no text, and not always what its output says.
- */
+ * A gateway may have put the API below a path of its own. */
 static bool is_of_files(const char *url)
 {
+    static const char segments[] = "/v1/files/";
     const char *path = strchr(strstr(url, "://") + 3, '/');
-    return path != NULL && strncmp(path, "/v1/files/", strlen("/v1/files/")) == 0;
+    const char *found = path != NULL ? strstr(path, segments) : NULL;
+    return found != NULL && found < path + strcspn(path, "?");
 }
 
 const char *api_stream_url(const struct job *job, const struct api_prediction *prediction)

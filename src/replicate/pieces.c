@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/output.h"
+
 static const uint64_t fnv_basis = UINT64_C(14695981039346656037);
 static const uint64_t fnv_prime = UINT64_C(1099511628211);
 
@@ -88,6 +90,13 @@ static bool walk_output(struct walk *walk, const json_t *output)
     return true;
 }
 
+/* What was given as text already cannot become something else, whatever has come to it since. */
+static bool may_be_text(const struct pieces *pieces, const json_t *output)
+{
+    bool is_begun = pieces->given_bytes > 0 || pieces->open_returns > 0;
+    return output == NULL || is_begun || output_is_plain_text(output);
+}
+
 enum pieces_match pieces_compare(const struct pieces *pieces, const json_t *output, struct buf *rest,
                                  size_t *text_bytes)
 {
@@ -97,7 +106,7 @@ enum pieces_match pieces_compare(const struct pieces *pieces, const json_t *outp
         .hash = fnv_basis,
         .open_returns = pieces->open_returns,
     };
-    bool is_text = walk_output(&walk, output);
+    bool is_text = may_be_text(pieces, output) && walk_output(&walk, output);
     *text_bytes = walk.seen_bytes;
     if (!is_text)
         return PIECES_NO_TEXT;

@@ -4,7 +4,6 @@
  * it finds the engine in order. Memory is freed by the sweep alone, so a callback may still hold the pointer. */
 #include "replicate/prediction.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,6 @@
 #include "prediction_int.h"
 
 enum { SETTLING_FIRST_MS = 100 };
-
-/* From so many in a row it is the answers that are at fault; fewer may be a gateway's passing trouble. */
-enum { UNREADABLE_POLLS = 3 };
 
 static const char *const state_words[] = {
 #define X(name, word) [PREDICTION_##name] = word,
@@ -56,6 +52,7 @@ static void prediction_free(struct prediction *prediction)
     clear_waits(prediction);
     prediction_stream_dispose(prediction);
     list_remove(&prediction->link);
+    join_unref(prediction->join);
     job_free(prediction->job);
     free(prediction->memory_key);
     free(prediction);
@@ -93,32 +90,6 @@ void engine_sweep(struct engine *engine)
     for (struct list_link *link = list_shift(&engine->states[PREDICTION_DONE]); link != NULL;
          link = list_shift(&engine->states[PREDICTION_DONE]))
         prediction_free(list_entry(link, struct prediction, link));
-}
-
-/* A create under way has no id yet that could be cancelled; the wish is acted upon when it comes. Nothing that is
- * abandoned is in STREAMING: without an observer there is nothing to stream. */
-static void end_grace(struct prediction *prediction)
-{
-    if (prediction->state == PREDICTION_CREATING)
-        prediction->wish = WISH_CANCEL;
-    else
-        prediction_start_cancel(prediction);
-}
-
-/* The cancel moves a prediction to another list, so the next link is taken before. */
-void engine_cancel_abandoned(struct engine *engine)
-{
-    static const enum prediction_state states[] = {PREDICTION_CREATING, PREDICTION_SLEEPING, PREDICTION_POLLING};
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        struct list *list = &engine->states[states[i]];
-        struct list_link *next = NULL;
-        for (struct list_link *link = list_first(list); link != NULL; link = next) {
-            struct prediction *prediction = list_entry(link, struct prediction, link);
-            next = list_next(list, link);
-            if (prediction->wish == WISH_GRACE)
-                end_grace(prediction);
-        }
-    }
 }
 
 void prediction_set_state(struct prediction *prediction, enum prediction_state state)
@@ -159,6 +130,7 @@ static void succeed(struct prediction *prediction, struct api_prediction *answer
 {
     struct engine *engine = prediction->engine;
     metrics_add(engine->options.metrics, METRIC_predictions_succeeded_total, 1);
+    join_ended(prediction->join, NULL, clock_now_ms());
     model_memory_learn_duration(engine->options.models, prediction->memory_key, clock_now_ms() - prediction->sent_ms);
     prediction_end(prediction);
     struct error error = {0};
@@ -183,8 +155,10 @@ void prediction_report(struct prediction *prediction, const struct error *error)
     deliver(prediction, outcome);
 }
 
+/* Told before the observer is: from then on nobody can come to share what has failed. */
 void prediction_fail(struct prediction *prediction, const struct error *error)
 {
+    join_ended(prediction->join, error, clock_now_ms());
     prediction_end(prediction);
     prediction_report(prediction, error);
 }
@@ -277,76 +251,10 @@ static void on_step_due(void *arg)
     }
 }
 
-/* Says how far it got: a model that is still starting needs more time, one that is processing may need a smaller task.
- */
-static void timeout_error(const struct prediction *prediction, struct error *error)
-{
-    const struct job *job = prediction->job;
-    char time[48], what[256];
-    if (job->timeout_ms % 1000 == 0)
-        snprintf(time, sizeof time, "%" PRId64 " s", job->timeout_ms / 1000);
-    else
-        snprintf(time, sizeof time, "%" PRId64 " ms", job->timeout_ms);
-    if (prediction->id[0] != '\0' && prediction->unreadable_polls >= UNREADABLE_POLLS)
-        snprintf(what, sizeof what,
-                 "Replicate's answers about the prediction %s could not be read. It has been cancelled.",
-                 prediction->id);
-    else if (prediction->id[0] != '\0')
-        snprintf(what, sizeof what, "prediction %s was still %s. It has been cancelled.", prediction->id,
-                 prediction->status == API_STATUS_UNKNOWN ? "not finished" : api_status_word(prediction->status));
-    else if (prediction->state == PREDICTION_CREATING && !prediction_is_unsent(prediction))
-        snprintf(what, sizeof what,
-                 "Replicate had not yet confirmed the prediction. It is cancelled if it comes to be.");
-    else
-        snprintf(what, sizeof what, "Replicate had not yet accepted the prediction, so none was created.");
-    error_set(error, ERROR_TIMEOUT, NULL, "The model did not answer within %s: %s%s%s", time, what,
-              job->timeout_hint == NULL ? "" : " ", job->timeout_hint == NULL ? "" : job->timeout_hint);
-}
-
 bool prediction_is_unsent(const struct prediction *prediction)
 {
     return prediction->state == PREDICTION_CREATING && prediction->transfer != NULL &&
            transfer_is_queued(prediction->transfer);
-}
-
-/* Nobody waits any longer; whatever exists, or comes to exist, is cancelled. */
-static void pass_deadline(struct prediction *prediction)
-{
-    switch (prediction->state) {
-    case PREDICTION_CREATING:
-        if (prediction_is_unsent(prediction))
-            prediction_end(prediction);
-        else if (prediction->wish != WISH_KEEP)
-            prediction->wish = WISH_CANCEL;
-        break;
-    case PREDICTION_BACKOFF:
-    case PREDICTION_RESOLVING:
-        prediction_end(prediction);
-        break;
-    default:
-        prediction_start_cancel(prediction);
-        break;
-    }
-}
-
-static void on_deadline_due(void *arg)
-{
-    struct prediction *prediction = arg;
-    if (prediction->state == PREDICTION_CANCELING) {
-        log_write(LOG_LEVEL_WARN, "cancel_given_up", log_text("request_id", prediction->job->request_id),
-                  log_text("prediction_id", prediction->id));
-        prediction_end(prediction);
-        return;
-    }
-    struct error error = {0};
-    timeout_error(prediction, &error);
-    pass_deadline(prediction);
-    prediction_report(prediction, &error);
-}
-
-static void on_grace_due(void *arg)
-{
-    end_grace(arg);
 }
 
 /* A model, a version and a deployment are remembered apart: they run at their own pace. */
@@ -357,6 +265,14 @@ static char *memory_key(const struct target *target)
     if (target->kind == TARGET_DEPLOYMENT)
         return xasprintf("deployments/%s", target->name);
     return xstrdup(target->name);
+}
+
+/* An earlier try of the same request created it; the first poll tells how far it is. */
+static void follow_existing(struct prediction *prediction)
+{
+    snprintf(prediction->id, sizeof prediction->id, "%s", prediction->job->follow_id);
+    prediction->created_ms = prediction->sent_ms = prediction->started_ms;
+    prediction_sleep(prediction, 0);
 }
 
 /* A transfer never calls back from inside its start, and timers only from the loop, so neither does this. */
@@ -372,64 +288,23 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     prediction->memory_key = memory_key(&prediction->job->target);
     prediction->started_ms = clock_now_ms();
     prediction->created_ms = -1;
+    prediction->join = prediction->job->join;
+    prediction->job->join = NULL;
     loop_timer_init(&prediction->step, on_step_due, prediction);
-    loop_timer_init(&prediction->deadline, on_deadline_due, prediction);
-    loop_timer_init(&prediction->grace, on_grace_due, prediction);
+    loop_timer_init(&prediction->deadline, prediction_on_deadline, prediction);
+    loop_timer_init(&prediction->grace, prediction_on_grace, prediction);
     pieces_init(&prediction->pieces);
     prediction_stream_init(prediction);
     loop_timer_set(engine->options.loop, &prediction->deadline, prediction->job->deadline_ms);
+    if (prediction->job->follow_id[0] != '\0') {
+        follow_existing(prediction);
+        return prediction;
+    }
     if (prediction->job->target.kind == TARGET_MODEL)
         model_memory_version(engine->options.models, prediction->job->target.name, prediction->started_ms,
                              prediction->version);
     prediction_try_create(prediction);
     return prediction;
-}
-
-/* With a grace it is only polled from here on: nobody is there to take what a stream would give. */
-static void abandon_existing(struct prediction *prediction, int64_t grace_ms)
-{
-    if (grace_ms == 0) {
-        prediction_start_cancel(prediction);
-    } else if (grace_ms == PREDICTION_KEEP) {
-        prediction_end(prediction);
-    } else {
-        if (prediction->state == PREDICTION_STREAMING)
-            prediction_stream_leave(prediction, 0);
-        prediction_resume(prediction);
-    }
-}
-
-/* The observer is forgotten first: nothing that follows may call it. */
-void prediction_abandon(struct prediction **handle, int64_t grace_ms)
-{
-    struct prediction *prediction = *handle;
-    *handle = NULL;
-    ensure(prediction->observer != NULL);
-    ensure(grace_ms >= 0 || grace_ms == PREDICTION_KEEP);
-    prediction->observer = NULL;
-    prediction->wish = grace_ms == 0 ? WISH_CANCEL : grace_ms == PREDICTION_KEEP ? WISH_KEEP : WISH_GRACE;
-    switch (prediction->state) {
-    case PREDICTION_DONE:
-        /* From within its last piece. */
-        return;
-    case PREDICTION_BACKOFF:
-    case PREDICTION_RESOLVING:
-        /* Nothing exists upstream. */
-        prediction_end(prediction);
-        return;
-    case PREDICTION_CREATING:
-        prediction->is_paused = false;
-        if (prediction_is_unsent(prediction)) {
-            prediction_end(prediction);
-            return;
-        }
-        break;
-    default:
-        abandon_existing(prediction, grace_ms);
-        break;
-    }
-    if (prediction->wish == WISH_GRACE)
-        loop_timer_set(prediction->engine->options.loop, &prediction->grace, clock_now_ms() + grace_ms);
 }
 
 void prediction_pause(struct prediction *prediction)

@@ -64,6 +64,7 @@ static void created(struct prediction *prediction, const struct transfer_answer 
         return;
     }
     memcpy(prediction->id, parsed.id, sizeof prediction->id);
+    join_created(prediction->join, prediction->index, prediction->id);
     prediction->created_ms = clock_now_ms();
     json_decref(prediction->job->input); /* it may be large, and the wait long */
     prediction->job->input = NULL;
@@ -71,8 +72,6 @@ static void created(struct prediction *prediction, const struct transfer_answer 
     prediction_take_answer(prediction, &parsed);
     api_prediction_dispose(&parsed);
 }
-
-static void resolve(struct prediction *prediction);
 
 /* Nothing was sent, so trying again is free. */
 static void create_unreachable(struct prediction *prediction, const char *detail)
@@ -114,42 +113,86 @@ static void throttled(struct prediction *prediction, struct error *error)
     prediction_fail(prediction, error);
 }
 
-/* Once is enough: a version that was looked up just now and is refused does not get better by looking again. */
-static bool may_resolve(const struct prediction *prediction, const struct transfer_answer *answer)
+/* ---- the other form ----
+ *
+ * A model runs by its name or by a version. Which one is known from what was learnt of it, or found out: each form is
+ * tried once, and so is each version. All this is free, for a create that is refused has surely created nothing. */
+
+static void resolve(struct prediction *prediction);
+
+/* What this refusal says of the form that was sent; false where it says nothing of it. What was remembered of the model
+ * is out of date then. */
+static bool note_wrong_form(struct prediction *prediction, const struct transfer_answer *answer)
 {
-    return prediction->job->target.kind == TARGET_MODEL && !prediction->was_resolved &&
-           api_is_wrong_form(answer->status, answer->body, answer->body_length);
+    const struct job *job = prediction->job;
+    if (job->target.kind != TARGET_MODEL || !api_is_wrong_form(answer->status, answer->body, answer->body_length))
+        return false;
+    if (prediction->version[0] == '\0') {
+        prediction->name_was_refused = true;
+        return true;
+    }
+    model_memory_forget_version(prediction->engine->options.models, job->target.name);
+    memcpy(prediction->refused_version, prediction->version, sizeof prediction->refused_version);
+    prediction->version[0] = '\0';
+    return true;
 }
 
-/* Of requests that came together the first looks the version up, and the others find it known by now. */
-static void resolve_or_recall(struct prediction *prediction)
+/* Some models that are not official run by their name all the same, and then by no version. */
+static bool try_by_name(struct prediction *prediction)
 {
-    struct model_memory *models = prediction->engine->options.models;
-    const char *name = prediction->job->target.name;
-    if (model_memory_version(models, name, clock_now_ms(), prediction->version))
+    if (prediction->name_was_refused)
+        return false;
+    log_write(LOG_LEVEL_INFO, "model_tried_by_name", log_text("request_id", prediction->job->request_id),
+              log_text("model", prediction->job->target.name), log_text("version", prediction->refused_version));
+    prediction->version[0] = '\0';
+    prediction_try_create(prediction);
+    return true;
+}
+
+/* Of requests that came together the first looks the version up, and the others find it known by now. But what one of
+ * them remembered and was refused, another may have found in the same place. */
+static bool recall(struct prediction *prediction)
+{
+    return prediction->refused_version[0] == '\0' &&
+           model_memory_version(prediction->engine->options.models, prediction->job->target.name, clock_now_ms(),
+                                prediction->version);
+}
+
+/* Looking up once is enough: what was looked up just now and is refused does not get better by looking again. */
+static bool try_other_form(struct prediction *prediction)
+{
+    if (prediction->was_resolved)
+        return try_by_name(prediction);
+    if (recall(prediction))
         prediction_try_create(prediction);
     else
         resolve(prediction);
+    return true;
 }
 
 static void create_refused(struct prediction *prediction, const struct transfer_answer *answer)
 {
-    struct job *job = prediction->job;
-    bool has_version = prediction->version[0] != '\0';
-    /* What was remembered of the model is out of date. */
-    if (has_version && api_is_wrong_form(answer->status, answer->body, answer->body_length))
-        model_memory_forget_version(prediction->engine->options.models, job->target.name);
-    if (may_resolve(prediction, answer)) {
-        prediction->version[0] = '\0';
-        resolve_or_recall(prediction);
+    if (note_wrong_form(prediction, answer) && try_other_form(prediction))
         return;
-    }
     struct error error = {0};
-    api_create_error(answer->status, answer->body, answer->body_length, answer->retry_after_ms, job, &error);
+    api_create_error(answer->status, answer->body, answer->body_length, answer->retry_after_ms, prediction->job,
+                     &error);
     if (error.kind == ERROR_RATE_LIMITED)
         throttled(prediction, &error);
     else
         prediction_fail(prediction, &error);
+}
+
+/* Nobody waits any longer, and no id is known. A retry begins anew only where surely nothing was created. */
+static void create_unwanted(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    bool is_unsure = answer->result == TRANSFER_LOST || (answer->result == TRANSFER_ANSWERED && answer->status >= 500);
+    if (is_unsure) {
+        create_lost(prediction, answer->result == TRANSFER_LOST ? answer->detail : "a fault on its side");
+        return;
+    }
+    join_gone(prediction->join);
+    prediction_end(prediction);
 }
 
 /* Whoever left meanwhile is not served any further, but an id that arrives is always acted upon. */
@@ -160,7 +203,7 @@ static void on_create_done(void *arg, const struct transfer_answer *answer)
     if (answer->result == TRANSFER_ANSWERED && answer->status >= 200 && answer->status < 300)
         created(prediction, answer);
     else if (prediction->wish != WISH_RUN)
-        prediction_end(prediction); /* nothing that we know of was created, and nobody wants it any more */
+        create_unwanted(prediction, answer);
     else if (answer->result == TRANSFER_UNREACHABLE)
         create_unreachable(prediction, answer->detail);
     else if (answer->result == TRANSFER_LOST)
@@ -235,13 +278,30 @@ void prediction_try_create(struct prediction *prediction)
     buf_dispose(&body);
 }
 
+/* No version to be run: but its name may. */
+static void find_none(struct prediction *prediction, const struct error *error)
+{
+    prediction->was_resolved = true;
+    prediction->is_resolving = false;
+    if (error->kind != ERROR_MODEL_NOT_FOUND || !try_by_name(prediction))
+        prediction_fail(prediction, error);
+}
+
 /* Logged, because it is the only place where an operator learns which version an unpinned model runs. */
 static void resolved(struct prediction *prediction, const struct transfer_answer *answer)
 {
     const char *name = prediction->job->target.name;
     struct error error = {0};
     if (!api_latest_version(answer->body, answer->body_length, name, prediction->version, &error)) {
-        prediction_fail(prediction, &error);
+        find_none(prediction, &error);
+        return;
+    }
+    if (strcmp(prediction->version, prediction->refused_version) == 0) {
+        error_set(&error, ERROR_MODEL_NOT_FOUND, NULL,
+                  "Replicate runs the model %s neither by its name nor by its latest version, or this server's token "
+                  "may not use it. Check the name.",
+                  name);
+        find_none(prediction, &error);
         return;
     }
     prediction->was_resolved = true;
@@ -288,7 +348,7 @@ static void resolve_failed(struct prediction *prediction, const struct transfer_
                   "Replicate did not tell the latest version of %s, so no prediction was created. Try again later.",
                   prediction->job->target.name);
     }
-    prediction_fail(prediction, &error);
+    find_none(prediction, &error);
 }
 
 static void on_resolve_done(void *arg, const struct transfer_answer *answer)

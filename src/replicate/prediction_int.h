@@ -1,6 +1,6 @@
-/* What the files of the module `prediction` share: prediction.c (engine, start, end, abandon), prediction_create.c
- * (until the id is known), prediction_poll.c (from then on, and the cancel), prediction_stream.c (its event stream) and
- * prediction_pieces.c (what its output's text becomes for the observer). */
+/* What the files of the module `prediction` share: prediction.c (engine, start, end), prediction_abandon.c (nobody
+ * wants it any more), prediction_create.c (until the id is known), prediction_poll.c (from then on, and the cancel),
+ * prediction_stream.c (its event stream) and prediction_pieces.c (what its output's text becomes for the observer). */
 #ifndef PREDICTION_INT_H
 #define PREDICTION_INT_H
 
@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/sse.h"
 #include "replicate/api.h"
+#include "replicate/joins.h"
 #include "replicate/pieces.h"
 #include "replicate/prediction.h"
 
@@ -58,11 +59,14 @@ struct prediction {
     size_t index;
 
     struct job *job;
-    char *memory_key;  /* under which the model's durations are remembered */
-    char version[80];  /* a resolved one; "" = none */
-    bool was_resolved; /* by this prediction: it is done once */
-    bool is_resolving; /* a BACKOFF leads back to RESOLVING */
-    bool is_too_large; /* a BACKOFF leads to an error: this cannot be sent at all */
+    struct join *join;        /* those who share it; NULL = none can */
+    char *memory_key;         /* under which the model's durations are remembered */
+    char version[80];         /* a resolved one; "" = none */
+    char refused_version[80]; /* that the model does not run as; "" = none yet */
+    bool name_was_refused;    /* nor does it run by its name */
+    bool was_resolved;        /* by this prediction: it is done once */
+    bool is_resolving;        /* a BACKOFF leads back to RESOLVING */
+    bool is_too_large;        /* a BACKOFF leads to an error: this cannot be sent at all */
 
     struct transfer *transfer;  /* at most one at a time, besides the stream's */
     struct loop_timer step;     /* the next try, poll or cancel */
@@ -110,6 +114,15 @@ bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms);
 
 /* Acts upon a prediction object that Replicate sent: end, cancel, or wait on. */
 void prediction_take_answer(struct prediction *prediction, struct api_prediction *answer);
+
+/* --- prediction_abandon.c --- */
+
+/* Its own observer wants it no longer, and Replicate knows it: it is cancelled, unless another request shares it, which
+ * then follows it to its end. */
+void prediction_cancel_or_leave(struct prediction *prediction);
+
+void prediction_on_deadline(void *prediction);
+void prediction_on_grace(void *prediction);
 
 /* --- prediction_create.c --- */
 

@@ -52,7 +52,8 @@ static struct transfer *call(struct prediction *prediction, const char *method, 
 /* Tells the observer, and cancels what may still be running. */
 void prediction_give_up(struct prediction *prediction, const struct error *error)
 {
-    prediction_start_cancel(prediction);
+    join_ended(prediction->join, error, clock_now_ms());
+    prediction_cancel_or_leave(prediction);
     prediction_report(prediction, error);
 }
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
+#include "base/output.h"
 
 enum {
     EVENT_BYTES = 1024 * 1024,
@@ -120,6 +121,12 @@ static void take_output(struct prediction *prediction, const struct sse_event *e
     /* Models begin and end with empty pieces, which prove nothing. */
     if (event->data_length == 0)
         return;
+    /* A file that comes by a stream of text is none the less a file. */
+    bool is_first = prediction->job->wants_pieces && prediction->pieces.given_bytes == 0;
+    if (is_first && output_is_file_link(event->data, event->data_length)) {
+        leave_useless(prediction);
+        return;
+    }
     prediction->stream.heard_ms = clock_now_ms();
     prediction->stream.reconnects = 0;
     prediction_pieces_give(prediction, event->data, event->data_length);

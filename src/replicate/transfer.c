@@ -10,7 +10,7 @@
 #include "base/ensure.h"
 #include "transfer_int.h"
 
-enum { DEFAULT_MAX_ACTIVE = 256, MAX_STREAMS = 10000 };
+enum { DEFAULT_MAX_ACTIVE = 256, MAX_STREAMS = 10000, MAX_UPLOADS = 4 };
 
 /* The bundle is named to curl wherever it can be found: with its own defaults curl reads the bundle anew for every
  * connection. NULL where no usual place has it: then curl's default must do. */
@@ -47,6 +47,9 @@ struct transfers *transfers_new(struct loop *loop, const struct transfers_option
         chosen.ca_file = system_ca_file();
     for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
         lane_init(&transfers->kinds[kind], chosen.max_active);
+    /* More of them would only share one line, each the slower for it, while all their bodies are in memory. */
+    if (chosen.max_active > MAX_UPLOADS)
+        transfers->kinds[TRANSFER_UPLOAD].max_active = MAX_UPLOADS;
     lane_init(&transfers->streams, MAX_STREAMS);
     list_init(&transfers->ready);
     transfers->curl = transfer_curl_new(transfers, &chosen);

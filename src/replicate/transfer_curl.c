@@ -202,14 +202,16 @@ static bool needs_new_connection(const struct transfer_handle *handle)
     return wire->body_length == 0 || transfer_sockets_saw_death(&handle->multi->sockets, UNCHECKED_CONNECTION_MS);
 }
 
-/* Exactly one of three ways, each undoing what the handle's last transfer has left. */
+/* Each way undoes what the handle's last transfer has left. */
 static void set_method_and_body(struct transfer_handle *handle)
 {
     CURL *easy = handle->easy;
     const struct transfer_wire *wire = &handle->transfer->wire;
     bool once = wire->never_repeat && wire->body_length > 0;
     set_option(easy, CURLOPT_FRESH_CONNECT, needs_new_connection(handle) ? 1L : 0L);
-    if (!wire->is_post) {
+    /* Curl knows no DELETE of its own: it is a GET by another name. */
+    set_option(easy, CURLOPT_CUSTOMREQUEST, wire->method == TRANSFER_DELETE ? "DELETE" : NULL);
+    if (wire->method != TRANSFER_POST) {
         set_option(easy, CURLOPT_HTTPGET, 1L);
         return;
     }

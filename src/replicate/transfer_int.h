@@ -17,14 +17,17 @@ enum { TRANSFER_DETAIL_BYTES = 320 };
 
 /* ---- transfer_wire.c ---- */
 
-/* A request as it goes out: copies of everything, the header lines ready for curl. */
+enum transfer_method { TRANSFER_GET, TRANSFER_POST, TRANSFER_DELETE };
+
+/* A request as it goes out: all of it is its own, the header lines ready for curl. */
 struct transfer_wire {
+    enum transfer_method method;
     char *url, *token, *body; /* token and body: NULL = none */
     char *accept;             /* NULL = none */
     size_t body_length, body_given;
     char **lines;
     size_t line_count;
-    bool is_post, never_repeat;
+    bool never_repeat;
     int64_t timeout_ms;
 };
 

@@ -1,4 +1,4 @@
-/* A request as it goes out: the copy of what a caller asked for, its headers as lines for curl. */
+/* A request as it goes out: what a caller asked for, copied or taken, its headers as lines for curl. */
 #include "transfer_int.h"
 
 #include <stdlib.h>
@@ -40,31 +40,48 @@ static void add_lines(struct transfer_wire *wire, const struct transfer_request 
         add_header(wire, "Cache-Control", "no-store");
     /* A name and a colon alone: curl leaves out a header that it would add of itself. */
     if (!has_type)
-        add_line(wire, xstrdup(request->body_length > 0 ? "Content-Type: application/json" : "Content-Type:"));
+        add_line(wire, xstrdup(wire->body_length > 0 ? "Content-Type: application/json" : "Content-Type:"));
     /* Curl would hold back bodies over 1 MB for a second, waiting for a leave to go on. */
     add_line(wire, xstrdup("Expect:"));
+}
+
+static enum transfer_method parse_method(const char *method)
+{
+    if (strcmp(method, "POST") == 0)
+        return TRANSFER_POST;
+    if (strcmp(method, "DELETE") == 0)
+        return TRANSFER_DELETE;
+    ensure(strcmp(method, "GET") == 0);
+    return TRANSFER_GET;
+}
+
+static void set_body(struct transfer_wire *wire, const struct transfer_request *request)
+{
+    if (request->body_taken) {
+        ensure(!request->body);
+        wire->body = buf_take(request->body_taken, &wire->body_length);
+    } else if (request->body_length > 0) {
+        wire->body = xmalloc(request->body_length);
+        memcpy(wire->body, request->body, request->body_length);
+        wire->body_length = request->body_length;
+    }
+    ensure(wire->method == TRANSFER_POST || wire->body_length == 0);
 }
 
 void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request)
 {
     enum { OWN_LINES = 5 }; /* Authorization, Accept, Cache-Control, Content-Type, Expect */
-    bool is_post = strcmp(request->method, "POST") == 0;
-    ensure(is_post || (strcmp(request->method, "GET") == 0 && request->body_length == 0));
     *wire = (struct transfer_wire){
         .url = xstrdup(request->url),
         .token = xstrdup(request->token),
         .accept = xstrdup(request->accept),
         .lines = xcalloc(request->header_count + OWN_LINES, sizeof(char *)),
-        .is_post = is_post,
+        .method = parse_method(request->method),
         .never_repeat = request->never_repeat,
         /* Whoever reckons a time that is already over does not mean "no limit". */
         .timeout_ms = request->timeout_ms < 0 ? 1 : request->timeout_ms,
     };
-    if (request->body_length > 0) {
-        wire->body = xmalloc(request->body_length);
-        memcpy(wire->body, request->body, request->body_length);
-        wire->body_length = request->body_length;
-    }
+    set_body(wire, request);
     add_lines(wire, request);
 }
 

@@ -113,6 +113,8 @@ static void open_shared(struct daemon *daemon)
 {
     daemon->shared.pacing = pacing_new(daemon->config->polls_per_minute);
     daemon->shared.models = model_memory_new();
+    daemon->shared.joins = joins_new();
+    daemon->shared.schemas = schema_cache_new(daemon->config->cache_dir);
     daemon->shared.admission = admission_new();
     atomic_init(&daemon->shared.is_draining, false);
     daemon->shared.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -128,6 +130,7 @@ static bool start_workers(struct daemon *daemon, struct error *err)
                                      .connection_limit = connections_per_worker(wanted)};
     daemon->workers = xcalloc((size_t)wanted, sizeof(struct worker *));
     for (; daemon->worker_count < (size_t)wanted; daemon->worker_count++) {
+        options.warms = daemon->worker_count == 0;
         struct worker *worker = worker_start(&options, err);
         if (worker == NULL)
             return false;
@@ -253,6 +256,8 @@ static void close_all(struct daemon *daemon)
         worker_join(daemon->workers[i]);
     free(daemon->workers);
     admission_free(daemon->shared.admission);
+    joins_free(daemon->shared.joins);
+    schema_cache_free(daemon->shared.schemas);
     model_memory_free(daemon->shared.models);
     pacing_free(daemon->shared.pacing);
     close(daemon->shared.idle_fd);

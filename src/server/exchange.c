@@ -41,8 +41,10 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
     exchange->state = state;
     list_append(&exchange->worker->exchanges.in[state], &exchange->link);
     /* Before the answer goes out: a client that has read it must find its place free. */
-    if (state == EXCHANGE_REPLYING)
+    if (state >= EXCHANGE_REPLYING) {
         admission_leave(exchange->worker->shared->admission, &exchange->ticket);
+        exchange_join_leave(exchange);
+    }
     log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
               log_text("state", STATE_WORDS[state]));
 }
@@ -155,7 +157,7 @@ void exchange_hurry(struct exchange_lists *lists)
 
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
 {
-    for (int state = EXCHANGE_RUNNING; state <= EXCHANGE_STREAMING; state++)
+    for (int state = EXCHANGE_PREPARING; state <= EXCHANGE_STREAMING; state++)
         for (struct list_link *link; (link = list_first(&lists->in[state])) != NULL;)
             exchange_fail(list_entry(link, struct exchange, link), error);
 }
@@ -247,8 +249,10 @@ static void answer_local(struct exchange *exchange)
                                         .body = "",
                                         .unique = exchange->unique,
                                         .now_s = clock_wall_s()};
+    struct local local = {
+        .config = exchange->config, .key = exchange->key, .schema_of = exchange_schema_of, .arg = exchange->worker};
     if (exchange->endpoint->decode(&exchange->call, &call_request, &err) &&
-        exchange->endpoint->answer(&exchange->call, exchange->config, exchange->key, &body, &err))
+        exchange->endpoint->answer(&exchange->call, &local, &body, &err))
         exchange_answer(exchange, 200, "application/json", &body);
     else
         exchange_fail(exchange, &err);
@@ -297,6 +301,8 @@ static struct exchange *new_exchange(struct worker *worker, struct http_request 
     buf_init(&exchange->prediction_ids, CALL_MAX_CHOICES * 80);
     buf_init(&request->body, (size_t)exchange->config->max_body_bytes);
     loop_timer_init(&exchange->read_timer, on_read_timeout, exchange);
+    exchange_prepare_init(exchange);
+    exchange_join_init(exchange);
     exchange_stream_init(exchange);
     make_unique(exchange->unique);
     take_request_id(exchange);
@@ -356,13 +362,10 @@ void exchange_body_done(struct exchange *exchange)
 /* What becomes of predictions whose client has left. Nobody can come back to a daemon that is stopping. */
 static int64_t grace_ms(const struct exchange *exchange)
 {
-    const struct http_request *request = exchange->request;
-    bool may_retry =
-        http_header(request, "x-stainless-retry-count") != NULL || http_header(request, "Idempotency-Key") != NULL;
     if (exchange->route->on_disconnect == DISCONNECT_KEEP)
         return PREDICTION_KEEP;
     bool is_draining = atomic_load(&exchange->worker->shared->is_draining);
-    bool has_grace = exchange->route->on_disconnect == DISCONNECT_GRACE && may_retry && !is_draining;
+    bool has_grace = exchange->route->on_disconnect == DISCONNECT_GRACE && exchange_may_retry(exchange) && !is_draining;
     return has_grace ? exchange->route->grace_ms : 0;
 }
 
@@ -395,7 +398,8 @@ static void log_request(const struct exchange *exchange, bool sent)
               log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
               log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
               log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
-              log_text("usage", exchange->call.usage_source), log_number("polls", exchange->polls),
+              log_text("usage", exchange->call.usage_source),
+              log_text("joined", exchange->is_second ? "an earlier try" : NULL), log_number("polls", exchange->polls),
               log_number("bytes", (int64_t)reply->body_bytes),
               log_number("ms", clock_now_ms() - exchange->timeline.received_ms));
 }
@@ -416,7 +420,6 @@ void exchange_closed(struct exchange *exchange, bool sent)
     log_request(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
-    admission_leave(exchange->worker->shared->admission, &exchange->ticket);
     exchange->request = NULL;
     exchange_set_state(exchange, EXCHANGE_CLOSED);
 }
@@ -426,6 +429,7 @@ void exchange_sweep(struct exchange_lists *lists)
     for (struct list_link *link; (link = list_shift(&lists->in[EXCHANGE_CLOSED])) != NULL;) {
         struct exchange *exchange = list_entry(link, struct exchange, link);
         exchange_run_dispose(exchange);
+        exchange_prepare_dispose(exchange);
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
         config_unref(exchange->config);

@@ -1,9 +1,13 @@
-/* What exchange.c (a request's life) and exchange_run.c (its predictions) share. */
+/* What the files of the exchange share: exchange.c (a request's life), exchange_prepare.c (from its body to the model's
+ * input), exchange_run.c (its predictions) and exchange_stream.c (a streamed answer). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
 #include "openai/call.h"
 #include "openai/endpoint.h"
+#include "replicate/joins.h"
+#include "replicate/schemas.h"
+#include "replicate/uploads.h"
 #include "server/exchange.h"
 #include "server/worker.h"
 
@@ -29,11 +33,25 @@ struct exchange {
     struct loop_timer read_timer;
     struct loop_timer keepalive; /* of a stream */
 
+    /* while it is prepared */
+    struct target target;        /* what the route leads to */
+    struct model_schema *schema; /* a reference; NULL where none is known */
+    struct schema_wait schema_wait;
+    struct loop_timer prepare_timer; /* nobody spends all their time on a schema */
+    json_t *input;                   /* waits for its files */
+    struct uploads *uploads;         /* NULL where there are none, or they are the jobs' by now */
+
+    /* those who share its predictions */
+    struct join_request join_request;
+    struct join *join; /* with an interest of its own; NULL = none */
+    bool is_second;    /* it follows the predictions of an earlier try */
+    struct loop_timer join_timer;
+
     /* one per choice: a prediction while it runs, its outcome once it has ended */
     struct prediction **predictions;
     struct outcome **outcomes;
     size_t choices, pending;
-    bool has_begun_answer; /* of a stream: the endpoint's first frames are out */
+    bool has_begun_answer;     /* of a stream: the endpoint's first frames are out */
     char (*ids)[64];           /* of the predictions, "" where there was none */
     struct buf prediction_ids; /* joined by ", ", in the order of the choices */
     char version[80];          /* the one that ran, for the log */
@@ -50,7 +68,7 @@ struct exchange {
 /* exchange.c */
 static inline bool exchange_is_running(const struct exchange *exchange)
 {
-    return exchange->state == EXCHANGE_RUNNING || exchange->state == EXCHANGE_STREAMING;
+    return exchange->state >= EXCHANGE_PREPARING && exchange->state <= EXCHANGE_STREAMING;
 }
 
 /* Adds what stands on every answer, whatever it is. */
@@ -58,9 +76,47 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
 
-/* exchange_run.c */
-/* Decodes the body and starts the predictions; or fails the exchange. */
+/* exchange_prepare.c */
+void exchange_prepare_init(struct exchange *exchange);
+/* Decodes the body, and starts the predictions as soon as their input is ready; or fails the exchange. */
 void exchange_start(struct exchange *exchange);
+/* Gives up what is being prepared; harmless when nothing is. */
+void exchange_prepare_stop(struct exchange *exchange);
+/* Replicate refused an input of the model: what we know of it may be out of date. */
+void exchange_refresh_schema(struct exchange *exchange);
+/* What is known of the model that `route` leads to for `alias`, as struct local wants it; `arg` is a worker. */
+struct model_schema *exchange_schema_of(void *arg, const struct route *route, const char *alias);
+void exchange_prepare_dispose(struct exchange *exchange);
+
+/* The input is mapped: uploads what must be and runs it, or follows an earlier try. */
+void exchange_go_on(struct exchange *exchange);
+
+/* exchange_join.c */
+void exchange_join_init(struct exchange *exchange);
+/* Did the client say that it may try again? */
+bool exchange_may_retry(const struct exchange *exchange);
+/* Takes a hash of the body, before it is freed. */
+void exchange_join_prepare(struct exchange *exchange);
+/* Finds an earlier try (is_second), or enters this one for later ones. False and err where its key belongs to another.
+ */
+bool exchange_join(struct exchange *exchange, struct error *err);
+/* Follows the earlier try, as soon as its predictions are created. */
+void exchange_join_follow(struct exchange *exchange);
+/* The grace for a prediction that is let go of: another one may want it. */
+int64_t exchange_join_grace_ms(struct exchange *exchange, int64_t grace_ms);
+/* Wants it no longer. */
+void exchange_join_leave(struct exchange *exchange);
+
+/* exchange_run.c */
+/* The same as exchange_run, for predictions that there are. */
+void exchange_follow(struct exchange *exchange, char (*ids)[JOIN_ID_BYTES]);
+/* Starts one prediction per choice, all of the same input. */
+void exchange_run(struct exchange *exchange, json_t *input);
+/* How long the client waits at most, a sentence that says which key to raise (the caller frees), and when the time is
+ * over, in clock_now_ms(). */
+int64_t exchange_timeout_ms(const struct exchange *exchange);
+char *exchange_timeout_hint(const struct exchange *exchange);
+int64_t exchange_deadline_ms(const struct exchange *exchange);
 /* Lets go of all predictions that still run. */
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms);
 /* Writes down the ids of the predictions there are, in the order of their choices. */
@@ -70,7 +126,7 @@ void exchange_run_dispose(struct exchange *exchange);
 
 /* exchange_stream.c: how a streamed answer is written */
 void exchange_stream_init(struct exchange *exchange);
-/* The predictions have been started: from now on the client is kept company. */
+/* The request was let in: from now on the client is kept company. */
 void exchange_stream_start(struct exchange *exchange);
 void exchange_stream_piece(struct exchange *exchange, size_t index, const char *bytes, size_t length);
 /* A choice has come to its end well. */

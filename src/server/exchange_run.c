@@ -1,4 +1,4 @@
-/* A request's predictions: decode, admit, map, start; gather the outcomes; answer. */
+/* A request's predictions: one job per choice; gather the outcomes; answer. */
 #include "exchange_int.h"
 
 #include <stdio.h>
@@ -7,84 +7,64 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
-#include "base/json.h"
 #include "openai/mapping.h"
-#include "openai/models.h"
 
 enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
 
-/* ---- from the body to the jobs ---- */
+/* ---- the jobs ---- */
 
-static bool decode(struct exchange *exchange, struct error *err)
+int64_t exchange_timeout_ms(const struct exchange *exchange)
 {
-    struct http_request *request = exchange->request;
-    struct call_request call_request = {.endpoint = exchange->endpoint,
-                                        .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
-                                        .body = buf_text(&request->body),
-                                        .body_length = request->body.length,
-                                        .is_unlisted = models_are_unlisted(exchange->config),
-                                        .unique = exchange->unique,
-                                        .now_s = clock_wall_s()};
-    bool is_decoded = exchange->endpoint->decode(&exchange->call, &call_request, err);
-    exchange->request_bytes = request->body.length;
-    buf_dispose(&request->body); /* it may be large, and the prediction may take long */
-    return is_decoded;
+    return exchange->call.is_stream ? exchange->route->stream_timeout_ms : exchange->route->timeout_ms;
 }
 
-static bool find_route(struct exchange *exchange, struct error *err)
+int64_t exchange_deadline_ms(const struct exchange *exchange)
 {
-    const char *alias = exchange->call.alias;
-    const char *served = exchange->config->completion_model != NULL ? exchange->config->completion_model : alias;
-    char shown[80];
-    exchange->route = config_find_route(exchange->config, served);
-    if (exchange->route == NULL) {
-        error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
-        return error_set(err, ERROR_MODEL_NOT_FOUND, "model", "The model `%s` does not exist here. %s", shown,
-                         models_are_unlisted(exchange->config) ? "Use a model reference such as owner/name."
-                                                               : "GET /v1/models lists the models that do.");
-    }
-    if (!endpoint_key_allows(exchange->key, served)) {
-        error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
-        return error_set(err, ERROR_MODEL_NOT_ALLOWED, "model", "Your API key may not use the model `%s`.", shown);
-    }
-    return true;
+    return exchange->timeline.received_ms + exchange_timeout_ms(exchange);
 }
 
-static bool copy_upstream(const struct exchange *exchange, struct job *job, struct error *err)
+char *exchange_timeout_hint(const struct exchange *exchange)
 {
     const struct route *route = exchange->route;
-    const char *served =
-        exchange->config->completion_model != NULL ? exchange->config->completion_model : exchange->call.alias;
-    if (!route_target(route, served, &job->target, err))
-        return false;
+    return xasprintf("To wait longer, raise %s.",
+                     exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key);
+}
+
+static void copy_upstream(const struct exchange *exchange, struct job *job)
+{
+    const struct route *route = exchange->route;
+    target_copy(&job->target, &exchange->target);
     job->base_url = xstrdup(route->base_url);
     job->token = xstrdup(route->token);
     job->header_count = route->header_count;
     job->headers = xcalloc(route->header_count + 1, sizeof *job->headers);
     for (size_t i = 0; i < route->header_count; i++)
         job->headers[i] = (struct header){xstrdup(route->headers[i].name), xstrdup(route->headers[i].value)};
-    return true;
 }
 
-static struct job *make_job(const struct exchange *exchange, json_t *input, struct error *err)
+static void release_uploads(void *uploads)
+{
+    uploads_unref(uploads);
+}
+
+static struct job *make_job(const struct exchange *exchange, json_t *input)
 {
     const struct route *route = exchange->route;
     struct job *job = job_new();
-    if (!copy_upstream(exchange, job, err)) {
-        job_free(job);
-        return NULL;
-    }
+    copy_upstream(exchange, job);
     job->input = json_incref(input);
-    bool is_stream = exchange->call.is_stream;
-    job->wants_pieces = is_stream;
-    job->timeout_ms = is_stream ? route->stream_timeout_ms : route->timeout_ms;
-    job->deadline_ms = exchange->timeline.received_ms + job->timeout_ms;
-    job->timeout_hint =
-        xasprintf("To wait longer, raise %s.", is_stream ? route->stream_timeout_key : route->timeout_key);
+    job->wants_pieces = exchange->call.is_stream;
+    job->timeout_ms = exchange_timeout_ms(exchange);
+    job->deadline_ms = exchange_deadline_ms(exchange);
+    job->timeout_hint = exchange_timeout_hint(exchange);
     job->prefer_wait_ms = route->prefer_wait_ms;
     job->poll_interval_ms = route->poll_interval_ms;
     job->create_retries = route->create_retries;
     snprintf(job->request_id, sizeof job->request_id, "%s", exchange->request_id);
+    if (exchange->uploads != NULL) {
+        job->hold = uploads_ref(exchange->uploads);
+        job->release = release_uploads;
+    }
     return job;
 }
 
@@ -130,7 +110,9 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->timeline.finished_ms = clock_now_ms();
     if (!outcome->succeeded) {
         struct error error = outcome->error;
-        mapping_name_param(&exchange->call, exchange->route, &error);
+        if (error.kind == ERROR_INVALID_VALUE)
+            exchange_refresh_schema(exchange);
+        mapping_name_param(&exchange->call, exchange->route, exchange->schema, &error);
         exchange_fail(exchange, &error);
     } else if (exchange->call.is_stream) {
         exchange_stream_choice_end(exchange, index);
@@ -149,69 +131,36 @@ static const struct prediction_observer OBSERVER = {.piece = on_piece, .finished
 
 /* ---- start and end ---- */
 
-/* One prediction per choice. All jobs are made before the first is started, so a failure costs nothing. */
-static bool start_predictions(struct exchange *exchange, json_t *input, struct error *err)
+/* `input` is NULL where predictions of these ids are followed instead. */
+static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_BYTES])
 {
     exchange->choices = exchange->pending = (size_t)exchange->call.n;
     exchange->predictions = xcalloc(exchange->choices, sizeof(struct prediction *));
     exchange->outcomes = xcalloc(exchange->choices, sizeof(struct outcome *));
     exchange->ids = xcalloc(exchange->choices, sizeof *exchange->ids);
-    struct job *jobs[CALL_MAX_CHOICES];
-    for (size_t i = 0; i < exchange->choices; i++) {
-        jobs[i] = make_job(exchange, input, err);
-        if (jobs[i] == NULL) {
-            while (i > 0)
-                job_free(jobs[--i]);
-            return false;
-        }
-    }
     exchange->timeline.started_ms = clock_now_ms();
-    exchange_set_state(exchange, EXCHANGE_RUNNING);
-    for (size_t i = 0; i < exchange->choices; i++)
-        exchange->predictions[i] = prediction_start(exchange->worker->engine, &jobs[i], &OBSERVER, exchange, i);
-    if (exchange->call.is_stream)
-        exchange_stream_start(exchange);
-    return true;
-}
-
-/* Each choice sends the whole input: what one request makes of itself is bounded as its body is. */
-static bool check_copies(const struct exchange *exchange, struct error *err)
-{
-    int64_t choices = exchange->call.n, bytes = (int64_t)exchange->request_bytes;
-    if (choices == 1 || bytes <= exchange->config->max_body_bytes / choices)
-        return true;
-    return error_set(
-        err, ERROR_REQUEST_TOO_LARGE, "n",
-        "%lld choices of a request of %lld bytes are more than this server takes at once (`max_body`). Ask for "
-        "fewer choices.",
-        (long long)choices, (long long)bytes);
-}
-
-static bool try_start(struct exchange *exchange, struct error *err)
-{
-    if (!decode(exchange, err) || !find_route(exchange, err))
-        return false;
-    if (!admission_enter(exchange->worker->shared->admission, exchange->config, exchange->route, exchange->key,
-                         &exchange->ticket, err))
-        return false;
-    json_t *input = mapping_input(&exchange->call, exchange->route, err);
-    call_forget_messages(&exchange->call);
-    if (input == NULL)
-        return false;
-    if (!check_copies(exchange, err)) {
-        json_decref(input);
-        return false;
+    /* A stream may have begun already, with comments. */
+    if (exchange->state == EXCHANGE_PREPARING)
+        exchange_set_state(exchange, EXCHANGE_RUNNING);
+    for (size_t i = 0; i < exchange->choices; i++) {
+        struct job *job = make_job(exchange, input);
+        job->join = join_ref(exchange->join);
+        if (ids != NULL)
+            snprintf(job->follow_id, sizeof job->follow_id, "%s", ids[i]);
+        exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
-    bool is_started = start_predictions(exchange, input, err);
-    json_decref(input);
-    return is_started;
 }
 
-void exchange_start(struct exchange *exchange)
+void exchange_run(struct exchange *exchange, json_t *input)
 {
-    struct error err = {0};
-    if (!try_start(exchange, &err))
-        exchange_fail(exchange, &err);
+    start(exchange, input, NULL);
+}
+
+void exchange_follow(struct exchange *exchange, char (*ids)[JOIN_ID_BYTES])
+{
+    json_decref(exchange->input);
+    exchange->input = NULL;
+    start(exchange, NULL, ids);
 }
 
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
@@ -219,10 +168,11 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
     if (!exchange_is_running(exchange))
         return;
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
+    exchange_prepare_stop(exchange);
     exchange_collect_ids(exchange);
     for (size_t i = 0; i < exchange->choices; i++)
         if (exchange->predictions[i] != NULL)
-            prediction_abandon(&exchange->predictions[i], grace_ms);
+            prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, grace_ms));
 }
 
 void exchange_run_dispose(struct exchange *exchange)

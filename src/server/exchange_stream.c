@@ -72,7 +72,7 @@ static void begin_answer(struct exchange *exchange, struct buf *frames)
 static void on_keepalive(void *arg)
 {
     struct exchange *exchange = arg;
-    const char *word = "processing";
+    const char *word = exchange->choices == 0 ? "starting" : "processing";
     for (size_t i = exchange->choices; i-- > 0;)
         if (exchange->predictions[i] != NULL)
             word = prediction_status_word(exchange->predictions[i]);
@@ -145,7 +145,7 @@ void exchange_stream_piece(struct exchange *exchange, size_t index, const char *
     }
     /* A stop string has ended the text: what the model goes on to say would only cost money. */
     exchange_collect_ids(exchange);
-    prediction_abandon(&exchange->predictions[index], 0);
+    prediction_abandon(&exchange->predictions[index], exchange_join_grace_ms(exchange, 0));
     exchange->pending--;
     end_choice(exchange, index, &frames);
 }

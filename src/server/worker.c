@@ -26,8 +26,29 @@ struct worker_thread {
     pthread_t thread;
     pthread_mutex_t mutex; /* guards the mailbox */
     struct list mailbox;
+    bool warms;
     bool is_draining, said_idle, is_stopping; /* the thread's own */
 };
+
+/* Asks what the configured models take, so that not even the first request of one waits for it. */
+static void warm(struct worker_thread *thread)
+{
+    const struct config *config = thread->worker.config;
+    for (size_t i = 0; thread->warms && i < config->route_count; i++) {
+        const struct route *route = config->routes[i];
+        struct target target;
+        if (!route->read_schema || strchr(route->alias, '*') != NULL ||
+            !route_target(route, route->alias, &target, NULL))
+            continue;
+        const struct schema_source source = {.target = &target,
+                                             .base_url = route->base_url,
+                                             .token = route->token,
+                                             .headers = route->headers,
+                                             .header_count = route->header_count};
+        schemas_warm(thread->worker.schemas, &source);
+        target_dispose(&target);
+    }
+}
 
 /* ---- messages ---- */
 
@@ -67,6 +88,7 @@ static void obey(struct worker_thread *thread, const struct message *message)
     case WORKER_CONFIG:
         config_unref(worker->config);
         worker->config = config_ref(message->config);
+        warm(thread);
         break;
     case WORKER_DRAIN:
         thread->is_draining = true;
@@ -97,7 +119,7 @@ static void say_when_idle(struct worker_thread *thread)
 {
     const struct worker *worker = &thread->worker;
     if (!thread->is_draining || thread->said_idle || exchange_lists_open(&worker->exchanges) > 0 ||
-        engine_count(worker->engine) > 0)
+        engine_count(worker->engine) > 0 || uploader_count(worker->uploader) > 0)
         return;
     thread->said_idle = true;
     uint64_t one = 1;
@@ -119,6 +141,7 @@ static void turn(struct worker_thread *thread)
         wait_ms = DRAIN_LOOK_MS;
     loop_turn(worker->loop, wait_ms); /* hang-ups, curl's sockets, timers, in that order */
     read_mail(thread);
+    schemas_turn(worker->schemas);
     http_turn(worker->http); /* resumes what got ready, lets libmicrohttpd run once */
     exchange_sweep(&worker->exchanges);
     engine_sweep(worker->engine);
@@ -137,6 +160,8 @@ static void free_parts(struct worker_thread *thread)
     }
     exchange_sweep(&worker->exchanges);
     engine_free(worker->engine);
+    uploader_free(worker->uploader);
+    schemas_free(worker->schemas);
     transfers_free(worker->transfers);
     loop_free(worker->loop);
     metrics_free(worker->metrics);
@@ -148,6 +173,7 @@ static void free_parts(struct worker_thread *thread)
 static void *run(void *arg)
 {
     struct worker_thread *thread = arg;
+    warm(thread);
     while (!thread->is_stopping)
         turn(thread);
     return NULL;
@@ -158,6 +184,7 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
     struct worker *worker = &thread->worker;
     worker->shared = options->shared;
     worker->config = config_ref(options->config);
+    thread->warms = options->warms;
     worker->metrics = metrics_new();
     exchange_lists_init(&worker->exchanges);
     list_init(&thread->mailbox);
@@ -166,6 +193,12 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
         worker->loop, &(struct transfers_options){.ca_file = options->config->ca_file,
                                                   .proxy = options->config->proxy,
                                                   .connect_timeout_ms = options->config->connect_timeout_ms});
+    worker->schemas = schemas_new(&(struct schemas_options){.loop = worker->loop,
+                                                            .transfers = worker->transfers,
+                                                            .cache = options->shared->schemas,
+                                                            .pacing = options->shared->pacing,
+                                                            .models = options->shared->models});
+    worker->uploader = uploader_new(worker->loop, worker->transfers);
     worker->engine = engine_new(&(struct engine_options){.loop = worker->loop,
                                                          .transfers = worker->transfers,
                                                          .metrics = worker->metrics,

@@ -139,7 +139,7 @@ END_TEST
 START_TEST(who_hangs_up_before_anything_was_created_costs_nothing)
 {
     static const struct sim_plan community = {.model = BRIDGE_MODEL};
-    bridge_start(&bridge, &community, "");
+    bridge_start(&bridge, &community, "read_schema: false\n");
     if (_i == 0)
         replicate_sim_fault(bridge.sim, SIM_MODEL, &(struct sim_fault_spec){.fault = SIM_FAULT_SLOW, .delay_ms = 400});
     else

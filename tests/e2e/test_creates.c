@@ -293,6 +293,21 @@ END_TEST
 
 /* ---- community models ---- */
 
+START_TEST(a_community_model_whose_document_is_not_read_is_looked_up_when_its_name_is_refused)
+{
+    struct http_response response = {0};
+    bridge_start(&bridge, &(struct sim_plan){.model = BRIDGE_MODEL}, "read_schema: false\n");
+    for (int i = 0; i < 2; i++) {
+        chat_case_run(&bridge, &(struct chat_case){0}, &response);
+        chat_case_expect_text(&response, "~" CHAT_CASE_PROMPT);
+    }
+    ck_assert_uint_eq(replicate_sim_request_count(bridge.sim, SIM_MODEL), 1);
+    ck_assert_uint_eq(chat_case_creates(&bridge), 3); /* by name, refused; then twice by version */
+    ck_assert(daemon_log_wait(bridge.daemon, "model_resolved", daemon_patience_ms()));
+    http_response_dispose(&response);
+}
+END_TEST
+
 START_TEST(a_community_model_is_looked_up_once_and_its_version_is_logged)
 {
     char version[65];
@@ -305,9 +320,9 @@ START_TEST(a_community_model_is_looked_up_once_and_its_version_is_logged)
         ck_assert_str_eq(chat_case_prediction(&bridge, (size_t)i).version, version);
     }
     ck_assert_uint_eq(replicate_sim_request_count(bridge.sim, SIM_MODEL), 1);
-    ck_assert_uint_eq(chat_case_creates(&bridge), 3); /* by name, refused; then twice by version */
+    ck_assert_uint_eq(chat_case_creates(&bridge), 2); /* its document says which version runs */
     /* Once when it is found, and with each of the requests. */
-    ck_assert(daemon_log_wait(bridge.daemon, "model_resolved", daemon_patience_ms()));
+    ck_assert(daemon_log_wait(bridge.daemon, "schema_fetched", daemon_patience_ms()));
     http_response_dispose(&response);
     int lines = daemon_log_count(bridge.daemon, version);
     ck_assert_msg(lines >= 2, "the version stands in %d lines of the log", lines);
@@ -317,7 +332,7 @@ END_TEST
 START_TEST(a_look_up_that_fails_is_tried_again)
 {
     struct http_response response = {0};
-    bridge_start(&bridge, &(struct sim_plan){.model = BRIDGE_MODEL}, "");
+    bridge_start(&bridge, &(struct sim_plan){.model = BRIDGE_MODEL}, "read_schema: false\n");
     replicate_sim_fault(bridge.sim, SIM_MODEL, &(struct sim_fault_spec){.fault = SIM_FAULT_STATUS, .status = 503});
     chat_case_run(&bridge, &(struct chat_case){0}, &response);
     chat_case_expect_text(&response, "~" CHAT_CASE_PROMPT);
@@ -354,6 +369,7 @@ static Suite *creates_suite(void)
     tcase_add_loop_test(tcase, a_reference_decides_where_its_prediction_is_created, 0, LENGTH(paths));
     tcase_add_loop_test(tcase, every_create_says_when_replicate_is_to_end_it, 0, LENGTH(ends));
     tcase_add_test(tcase, a_community_model_is_looked_up_once_and_its_version_is_logged);
+    tcase_add_test(tcase, a_community_model_whose_document_is_not_read_is_looked_up_when_its_name_is_refused);
     tcase_add_test(tcase, a_look_up_that_fails_is_tried_again);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -72,6 +72,7 @@ void bench_setup(void)
                                    .routes = bench.routes,
                                    .route_count = 2};
     bench.shared.admission = admission_new();
+    bench.shared.joins = joins_new();
     bench.worker.shared = &bench.shared;
     bench.worker.config = config_ref(&bench.config);
     bench.worker.loop = loop_new();
@@ -117,6 +118,7 @@ void bench_teardown(void)
     metrics_free(bench.worker.metrics);
     loop_free(bench.worker.loop);
     config_unref(bench.worker.config);
+    joins_free(bench.shared.joins);
     admission_free(bench.shared.admission);
     dispose_route(&bench.writer);
     dispose_route(&bench.any);

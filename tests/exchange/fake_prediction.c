@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "replicate/joins.h"
 
 enum { PREDICTIONS_MAX = 256 };
 
@@ -15,6 +16,8 @@ static size_t count;
 void fake_predictions_reset(void)
 {
     for (size_t i = 0; i < count; i++) {
+        join_unref(started[i]->job->join);
+        started[i]->job->join = NULL;
         job_free(started[i]->job);
         free(started[i]);
     }

@@ -60,7 +60,7 @@ static void run(const char *body, size_t length, const char *route_text)
     help_route(&route, route_text);
     json_t *input = NULL;
     if (help_decode_bytes(&call, body, length, &err))
-        input = mapping_input(&call, &route, &err);
+        input = mapping_input(&call, &route, NULL, &err);
     if (input != NULL)
         answer(&call, input);
     else

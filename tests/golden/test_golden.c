@@ -1,8 +1,9 @@
 /* Golden tests: files in, exact bytes out, through decoding, mapping and answering.
  *
- * A case is the files tests/golden/chat/CASE.*: given are request.json (the body as it came), and, where the defaults
- * will not do, route.json and outcome.json (an array of outcomes); expected are input.json (where it was mapped),
- * response.json (the answer or the error) and headers.txt; see tests/support/golden.h for how they are written. */
+ * These know no schema of the model; test_golden_models.c is about models' own ones. A case is the files
+ * tests/golden/chat/CASE.*: given are request.json (the body as it came), and, where the defaults will not do,
+ * route.json and outcome.json (an array of outcomes); expected are input.json (where it was mapped), response.json (the
+ * answer or the error) and headers.txt; see tests/support/golden.h for how they are written. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ START_TEST(a_request_becomes_exactly_this_input_and_this_answer)
     golden_route(&golden, name, &route);
     json_t *input = NULL;
     if (help_decode_bytes(&call, buf_text(&request), request.length, &err))
-        input = mapping_input(&call, &route, &err);
+        input = mapping_input(&call, &route, NULL, &err);
     if (input != NULL) {
         ck_assert(json_append(&input_text, input));
         expect_line(name, "input.json", &input_text);

@@ -50,7 +50,7 @@ static void prepare(struct call *call, const char *name)
     golden_route(&golden, name, &route);
     ck_assert_msg(help_decode_bytes(call, buf_text(&request), request.length, &err), "%s", err.message);
     ck_assert(call->is_stream);
-    json_t *input = mapping_input(call, &route, &err);
+    json_t *input = mapping_input(call, &route, NULL, &err);
     ck_assert_msg(input != NULL, "%s", err.message);
     json_decref(input);
     help_route_dispose(&route);

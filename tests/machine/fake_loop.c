@@ -11,7 +11,7 @@ enum { TIMERS_MAX = 1024 };
 
 struct loop {
     struct loop_timer *timers[TIMERS_MAX]; /* in the order in which they were set; a timer knows its place + 1 */
-    size_t count;
+    size_t count, wakes;
 };
 
 struct loop *loop_new(void)
@@ -106,5 +106,10 @@ void loop_turn(struct loop *loop, int64_t max_wait_ms)
 
 void loop_wake(struct loop *loop)
 {
-    (void)loop;
+    loop->wakes++;
+}
+
+size_t fake_loop_wakes(const struct loop *loop)
+{
+    return loop->wakes;
 }

@@ -12,4 +12,7 @@ void fake_loop_advance(struct loop *loop, int64_t ms);
 
 size_t fake_loop_timers(const struct loop *loop);
 
+/* How often it was woken. */
+size_t fake_loop_wakes(const struct loop *loop);
+
 #endif

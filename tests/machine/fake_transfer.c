@@ -40,6 +40,18 @@ static struct header *copy_headers(const struct transfer_request *request)
     return headers;
 }
 
+static void copy_body(struct transfer *transfer, const struct transfer_request *request)
+{
+    struct buf body;
+    if (request->body_taken != NULL) {
+        transfer->body = buf_take(request->body_taken, &transfer->body_length);
+    } else if (request->body != NULL) {
+        buf_init(&body, request->body_length);
+        ensure(buf_append(&body, request->body, request->body_length));
+        transfer->body = buf_take(&body, &transfer->body_length);
+    }
+}
+
 struct transfer *transfer_start(struct transfers *transfers, const struct transfer_request *request,
                                 transfer_done_fn on_done, void *arg)
 {
@@ -47,7 +59,8 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
     transfer->method = xstrdup(request->method);
     transfer->url = xstrdup(request->url);
     transfer->token = xstrdup(request->token);
-    transfer->body = request->body == NULL ? NULL : xstrndup(request->body, request->body_length);
+    transfer->kind = request->kind;
+    copy_body(transfer, request);
     transfer->headers = copy_headers(request);
     transfer->header_count = request->header_count;
     transfer->never_repeat = request->never_repeat;

@@ -12,7 +12,10 @@
 /* A request that is open; everything in it is a copy. */
 struct transfer {
     struct list_link link;
-    char *method, *url, *token, *body;
+    enum transfer_kind kind;
+    char *method, *url, *token;
+    char *body; /* NUL-terminated, though it may hold NULs; NULL = none */
+    size_t body_length;
     struct header *headers;
     size_t header_count;
     bool never_repeat;

@@ -277,6 +277,51 @@ START_TEST(carriage_returns_that_a_stream_cannot_carry_are_no_contradiction)
 }
 END_TEST
 
+#define LINK "https://replicate.delivery/xezq/abc/out-0.png"
+
+/* A growing list of links, too, is never begun as text. */
+START_TEST(files_come_with_the_outcome_alone)
+{
+    bench_start(stream_job());
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+    bench_advance(250);
+    fake_transfer_answer(bench_poll_call(), 200,
+                         "{\"id\":\"" BENCH_ID "\",\"status\":\"processing\",\"output\":[\"" LINK "\"]}");
+    bench_advance(200);
+    fake_transfer_answer(bench_poll_call(), 200,
+                         "{\"id\":\"" BENCH_ID "\",\"status\":\"succeeded\",\"output\":[\"" LINK "\",\"" LINK "\"]}");
+    bench_expect_success();
+    stream_expect_given("");
+    ck_assert_uint_eq(json_array_size(bench.outcome->output), 2);
+}
+END_TEST
+
+START_TEST(a_file_that_comes_by_a_stream_of_text_comes_with_the_outcome_alone)
+{
+    stream_start();
+    stream_say("output", "1:0", "");
+    stream_say("output", "1:1", LINK);
+    ck_assert_ptr_null(stream_call());
+    bench_advance(2000);
+    stream_answer_poll_raw("succeeded", "\"" LINK "\"");
+    bench_expect_success();
+    stream_expect_given("");
+}
+END_TEST
+
+START_TEST(a_link_in_a_text_is_text)
+{
+    stream_start();
+    stream_say("output", "1:0", "See ");
+    stream_say("output", "1:1", LINK);
+    stream_say("done", NULL, "{}");
+    bench_advance(0);
+    stream_answer_poll_raw("succeeded", "[\"See \",\"" LINK "\"]");
+    bench_expect_success();
+    stream_expect_given("See " LINK);
+}
+END_TEST
+
 static Suite *poll_suite(void)
 {
     Suite *suite = suite_create("prediction_stream_poll");
@@ -298,6 +343,9 @@ static Suite *poll_suite(void)
     tcase_add_test(tcase, a_piece_that_the_stream_left_out_is_noticed);
     tcase_add_test(tcase, output_that_is_replaced_instead_of_grown_is_noticed_by_polls_too);
     tcase_add_test(tcase, carriage_returns_that_a_stream_cannot_carry_are_no_contradiction);
+    tcase_add_test(tcase, files_come_with_the_outcome_alone);
+    tcase_add_test(tcase, a_file_that_comes_by_a_stream_of_text_comes_with_the_outcome_alone);
+    tcase_add_test(tcase, a_link_in_a_text_is_text);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,12 +1,15 @@
 /* Calls, routes and outcomes for tests, written as JSON texts. */
 #include "call_help.h"
 
-#include <string.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/ensure.h"
 #include "base/json.h"
 #include "openai/chat.h"
+
+enum { HELP_DOCUMENT_MAX_BYTES = 1 << 24 };
 
 json_t *help_json(const char *text)
 {
@@ -73,6 +76,16 @@ static json_t *object_or_empty(const json_t *object, const char *key)
     return member != NULL ? json_deep_copy(member) : json_object();
 }
 
+static char **texts_of(const json_t *array, size_t *count)
+{
+    size_t i;
+    const json_t *text;
+    *count = json_array_size(array);
+    char **texts = *count > 0 ? xcalloc(*count, sizeof *texts) : NULL;
+    json_array_foreach(array, i, text) texts[i] = xstrdup(json_string_value(text));
+    return texts;
+}
+
 void help_route(struct route *route, const char *text)
 {
     json_t *description = help_json(text);
@@ -85,8 +98,10 @@ void help_route(struct route *route, const char *text)
         .strict_params = json_is_true(json_object_get(description, "strict_params")),
         .reasoning = reasoning_of(description),
         .drop_params = json_is_true(json_object_get(description, "drop_params")),
+        .read_schema = !json_is_false(json_object_get(description, "read_schema")),
         .created_s = HELP_NOW_S,
     };
+    route->dropped = texts_of(json_object_get(description, "dropped"), &route->dropped_count);
     json_decref(description);
 }
 
@@ -97,6 +112,43 @@ void help_route_dispose(struct route *route)
     json_decref(route->input);
     json_decref(route->map);
     json_decref(route->params);
+    for (size_t i = 0; i < route->dropped_count; i++)
+        free(route->dropped[i]);
+    free(route->dropped);
+}
+
+static void read_document(const char *name, struct buf *bytes)
+{
+    char path[256], piece[4096];
+    snprintf(path, sizeof path, "tests/models/%s.json", name);
+    FILE *file = fopen(path, "rb");
+    ensure(file != NULL); /* run from the root of the repository */
+    for (size_t length; (length = fread(piece, 1, sizeof piece, file)) > 0;)
+        ensure(buf_append(bytes, piece, length));
+    fclose(file);
+}
+
+struct model_schema *help_model(const char *name)
+{
+    struct buf bytes;
+    struct error err = {0};
+    buf_init(&bytes, HELP_DOCUMENT_MAX_BYTES);
+    read_document(name, &bytes);
+    struct model_schema *schema = model_schema_parse(buf_text(&bytes), bytes.length, &err);
+    ensure(schema != NULL);
+    buf_dispose(&bytes);
+    return schema;
+}
+
+json_t *help_document(const char *name)
+{
+    struct buf bytes;
+    buf_init(&bytes, HELP_DOCUMENT_MAX_BYTES);
+    read_document(name, &bytes);
+    json_t *document = json_parse(buf_text(&bytes), bytes.length, NULL);
+    ensure(document != NULL);
+    buf_dispose(&bytes);
+    return document;
 }
 
 static int64_t count(const json_t *usage, const char *key)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/job.h"
+#include "base/model_schema.h"
 #include "config/route.h"
 #include "openai/call.h"
 #include "openai/endpoint.h"
@@ -29,10 +30,18 @@ const struct endpoint *help_chat(void);
 bool help_decode(struct call *call, const char *body, struct error *err);
 bool help_decode_bytes(struct call *call, const char *body, size_t length, struct error *err);
 
-/* A route from {"alias", "reference", "input", "map", "params", "strict_params", "drop_params", "reasoning"}, all
- * optional; `reasoning` is "auto", "opened" or "off". */
+/* A route from {"alias", "reference", "input", "map", "params", "strict_params", "drop_params", "dropped",
+ * "read_schema", "reasoning"}, all optional; `dropped` is an array of names, `read_schema` is true unless it says
+ * otherwise, `reasoning` is "auto", "opened" or "off". */
 void help_route(struct route *route, const char *text);
 void help_route_dispose(struct route *route);
+
+/* The schema in a document of tests/models, such as "openai__gpt-4o": a new reference. Run from the root of the
+ * repository. */
+struct model_schema *help_model(const char *name);
+
+/* That document itself: a new reference. */
+json_t *help_document(const char *name);
 
 /* A succeeded outcome from {"output", "usage": {"input_tokens", "output_tokens", "reasoning_tokens"}}; without `usage`
  * nothing was reported. */

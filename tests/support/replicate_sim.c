@@ -184,6 +184,7 @@ static void init_state(struct replicate_sim *sim, const struct replicate_sim_opt
     list_init(&sim->retired_faults);
     list_init(&sim->connections);
     list_init(&sim->closed_connections);
+    sim->lost_names = json_array();
     sim->listen_timer.fire = on_listen_timer;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -277,6 +278,8 @@ static void free_all(struct replicate_sim *sim)
         sim_prediction_free(sim, sim->predictions[i]);
     for (size_t i = 0; i < sim->request_count; i++)
         sim_request_free(sim->requests[i]);
+    json_decref(sim->lost_names);
+    sim_files_free(sim);
     free_plans(&sim->plans);
     free_plans(&sim->retired_plans);
     sim_plan_free(sim->any_model);

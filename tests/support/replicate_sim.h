@@ -57,6 +57,8 @@ struct replicate_sim_options {
     bool stray_fields;                /* adds members to every object that no document mentions */
     bool location_header;             /* a create answers with Location, as the documents say and no recording shows */
 
+    size_t file_limit_bytes; /* larger files are refused with a 413; 0 = 100 MiB */
+
     bool separate_streams; /* streams come from a port of their own, which is another origin */
 
     /* How long a second of Prefer: wait, Cancel-After and streams lasts, so that tests are fast; 0 = 1000. */
@@ -158,6 +160,11 @@ struct sim_plan {
     const char *const *versions; /* 64 hex each, newest first; NULL = one, see replicate_sim_version */
     size_t version_count;
 
+    /* The path of a file with what GET /models/{owner}/{name} answers: shown, with this plan's names, version and
+     * `official`; inputs are checked against it, and those that it lacks are counted (SIM_EXPECT_LOST_INPUTS). Goes
+     * before the three members that follow. */
+    const char *document;
+
     /* The schema `Input`, e.g. {"type":"object","required":["prompt"],"properties":{…}}: shown, and inputs are checked
      * against it (required, type, enum, minimum, maximum). NULL = that of a typical language model (required: prompt;
      * max_tokens, temperature, presence_penalty, frequency_penalty, top_p). "{}" takes anything. */
@@ -228,7 +235,8 @@ enum sim_endpoint {
     SIM_CREATE,  /* all three paths */
     SIM_GET,     /* GET /predictions/{id} */
     SIM_CANCEL,
-    SIM_MODEL,   /* GET /models/{owner}/{name} and its versions */
+    SIM_MODEL,   /* GET /models/{owner}/{name} and its versions, GET /deployments/{owner}/{name} */
+    SIM_FILES,   /* /files: uploads, documents, downloads and deletions */
     SIM_OTHER,   /* list of predictions, account, hardware */
     SIM_STREAM,  /* GET of a stream. Faults that bend no answer (slow, bytewise, chunked) befall the stream; the others
                     a stream that holds nothing but `: hi` */
@@ -310,6 +318,7 @@ struct sim_counters {
     size_t unknown_paths; /* 404 or 405: no such endpoint, or no such prediction */
     size_t invalid;       /* 400 or 422 for a body that breaks the rules */
     size_t unauthorized;  /* 401 by us, not by a fault */
+    size_t lost_inputs;   /* inputs that the plan's `document` lacks: Replicate drops them in silence */
     size_t open_connections, peak_connections, accepted_connections;
     size_t waiting; /* creates being held by Prefer: wait */
     size_t streams_opened, open_streams, peak_streams;
@@ -317,6 +326,8 @@ struct sim_counters {
     size_t stream_bytes;      /* of events and comments, likewise */
     size_t stream_timeouts;   /* ended by the 408 comment */
     size_t stream_authorized; /* requests for a stream that carried a token, which needs none */
+    size_t files_uploaded, files_deleted;
+    size_t files_open; /* uploaded and not deleted */
 };
 
 void replicate_sim_counters(struct replicate_sim *sim, struct sim_counters *counters);
@@ -355,6 +366,18 @@ struct sim_prediction_view {
 /* The i-th prediction in the order of creation; false when there are not that many. */
 bool replicate_sim_prediction(struct replicate_sim *sim, size_t i, struct sim_prediction_view *view);
 
+/* A file that was uploaded, also when it was deleted since. */
+struct sim_file_view {
+    char id[64], name[256], media_type[128];
+    const char *bytes; /* valid until the stop */
+    size_t length;
+    bool deleted;
+    int64_t uploaded_ms, deleted_ms; /* since the start of the simulator; -1 = not yet */
+};
+
+/* The i-th file in the order of the uploads; false when there are not that many. */
+bool replicate_sim_file(struct replicate_sim *sim, size_t i, struct sim_file_view *view);
+
 /* Microseconds of the monotonic clock, which all processes of this machine share: now, and when the k-th piece of the
  * i-th prediction was made (-1 = not yet). */
 int64_t replicate_sim_now_us(void);
@@ -377,6 +400,8 @@ bool replicate_sim_wait_faulted(struct replicate_sim *sim, size_t n, int64_t tim
 bool replicate_sim_wait_waiting(struct replicate_sim *sim, size_t n, int64_t timeout_ms);
 bool replicate_sim_wait_streams(struct replicate_sim *sim, size_t n, int64_t timeout_ms);       /* opened */
 bool replicate_sim_wait_stream_pieces(struct replicate_sim *sim, size_t n, int64_t timeout_ms); /* sent */
+bool replicate_sim_wait_files_uploaded(struct replicate_sim *sim, size_t n, int64_t timeout_ms);
+bool replicate_sim_wait_files_deleted(struct replicate_sim *sim, size_t n, int64_t timeout_ms);
 /* Until no prediction runs; until no stream, no connection is open. */
 bool replicate_sim_wait_idle(struct replicate_sim *sim, int64_t timeout_ms);
 bool replicate_sim_wait_streams_closed(struct replicate_sim *sim, int64_t timeout_ms);
@@ -392,6 +417,8 @@ enum sim_expectation {
     SIM_EXPECT_UNAUTHORIZED,     /* counters.unauthorized */
     SIM_EXPECT_OPEN_CONNECTIONS, /* open at the stop; without the streams of ended predictions */
     SIM_EXPECT_OPEN_STREAMS,     /* streams of ended predictions that are open at the stop */
+    SIM_EXPECT_LOST_INPUTS,      /* counters.lost_inputs */
+    SIM_EXPECT_FILES,            /* files that were not deleted */
     SIM_EXPECTATION_COUNT
 };
 

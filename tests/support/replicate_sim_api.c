@@ -81,9 +81,15 @@ static const struct {
     {"GET", "/v1/models/O/N", ROUTE_MODEL, SIM_MODEL},
     {"GET", "/v1/models/O/N/versions", ROUTE_VERSIONS, SIM_MODEL},
     {"GET", "/v1/models/O/N/versions/*", ROUTE_VERSION, SIM_MODEL},
+    {"GET", "/v1/deployments/O/N", ROUTE_DEPLOYMENT, SIM_MODEL},
     {"GET", "/v1/account", ROUTE_ACCOUNT, SIM_OTHER},
     {"GET", "/v1/hardware", ROUTE_HARDWARE, SIM_OTHER},
     {"GET", "/v1/streams/*", ROUTE_STREAM, SIM_STREAM},
+    {"POST", "/v1/files", ROUTE_FILE_UPLOAD, SIM_FILES},
+    {"GET", "/v1/files", ROUTE_FILE_LIST, SIM_FILES},
+    {"GET", "/v1/files/*", ROUTE_FILE_GET, SIM_FILES},
+    {"DELETE", "/v1/files/*", ROUTE_FILE_DELETE, SIM_FILES},
+    {"GET", "/v1/files/*/download", ROUTE_FILE_DOWNLOAD, SIM_FILES},
 };
 
 /* Copies one segment of the path; false when it is empty or too long. */
@@ -157,7 +163,7 @@ void sim_route_model(struct replicate_sim *sim, const struct route *route, const
     snprintf(model, SIM_NAME_BYTES, "%s", "");
     if (route->kind == ROUTE_CREATE) {
         body_model(sim, request, model);
-    } else if (route->kind == ROUTE_CREATE_DEPLOYMENT) {
+    } else if (route->kind == ROUTE_CREATE_DEPLOYMENT || route->kind == ROUTE_DEPLOYMENT) {
         struct plan *plan = sim_plan_find_deployment(sim, route->model);
         snprintf(model, SIM_NAME_BYTES, "%s", plan && plan->settings.model ? plan->settings.model : route->model);
     } else if (route->kind == ROUTE_GET || route->kind == ROUTE_CANCEL || route->kind == ROUTE_STREAM) {
@@ -286,13 +292,16 @@ static void serve_list(struct replicate_sim *sim, const struct sim_request *requ
     sim_answer_json(answer, 200, json_pack("{s:o,s:n,s:o}", "next", next, "previous", "results", results));
 }
 
-/* The documents of a model. Private and missing ones look alike: 404. */
+/* The documents of a model, and of a deployment. Private and missing ones look alike: 404. */
 static void serve_model(struct replicate_sim *sim, const struct route *route, struct answer *answer)
 {
-    struct plan *plan = sim_plan_find(sim, route->model);
+    bool deployed = route->kind == ROUTE_DEPLOYMENT;
+    struct plan *plan = deployed ? sim_plan_find_deployment(sim, route->model) : sim_plan_find(sim, route->model);
     sim->counters.model_calls++;
     if (!plan || (route->kind == ROUTE_VERSION && !sim_plan_has_version(sim, plan, route->model, route->id))) {
         not_found(answer);
+    } else if (deployed) {
+        sim_answer_json(answer, 200, sim_plan_deployment_object(sim, plan, route->model));
     } else if (route->kind == ROUTE_MODEL) {
         sim_answer_json(answer, 200, sim_plan_model_object(sim, plan, route->model));
     } else if (route->kind == ROUTE_VERSION) {
@@ -320,6 +329,9 @@ static bool serve(struct replicate_sim *sim, struct connection *connection, cons
         return true;
     case SIM_MODEL:
         serve_model(sim, route, answer);
+        return true;
+    case SIM_FILES:
+        sim_files_serve(sim, connection->request, route, answer);
         return true;
     default:
         break;

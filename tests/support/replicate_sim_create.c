@@ -256,8 +256,10 @@ static bool create_checked(struct replicate_sim *sim, struct connection *connect
                                                    .deployment = deployed ? route->model : NULL,
                                                    .body = body,
                                                    .cancel_after_ms = cancel_after_ms};
-        if (json_array_size(problems) == 0)
+        if (json_array_size(problems) == 0) {
+            sim_plan_count_lost(sim, target.plan, json_object_get(body, "input"));
             answered = create(sim, connection, &options, answer);
+        }
     }
     if (json_array_size(problems) > 0) {
         sim->counters.invalid++;

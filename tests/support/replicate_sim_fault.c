@@ -16,6 +16,7 @@ static const struct {
     {200, "OK", NULL, NULL},
     {201, "Created", NULL, NULL},
     {202, "Accepted", NULL, NULL},
+    {204, "No Content", NULL, NULL},
     {400, "Bad Request", NULL, "Failed to parse request body as JSON: unexpected end of JSON input"},
     {401, "Unauthorized", "Unauthenticated", "You did not pass a valid authentication token"},
     {402, "Payment Required", "Insufficient credit",
@@ -260,10 +261,13 @@ static size_t put_answer(struct connection *connection, const struct answer *ans
 {
     struct buf *out = &connection->out;
     enum framing framing = framing_of(fault);
-    buf_printf(out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n", answer->status, sim_fault_reason(answer->status),
-               answer->content_type ? answer->content_type : "application/json");
+    bool has_body = answer->status != 204;
+    buf_printf(out, "HTTP/1.1 %d %s\r\n", answer->status, sim_fault_reason(answer->status));
+    if (has_body)
+        buf_printf(out, "Content-Type: %s\r\n", answer->content_type ? answer->content_type : "application/json");
     buf_append_text(out, buf_text(&answer->headers));
-    put_framing(connection, framing, answer->body.length);
+    if (has_body || framing != FRAMING_LENGTH)
+        put_framing(connection, framing, answer->body.length);
     buf_append_text(out, "\r\n");
     size_t headers = out->length;
     if (fault != SIM_FAULT_HUGE_BODY)

@@ -246,11 +246,11 @@ static struct sim_request *parse_head(const char *head, size_t length)
 
 enum reading { READING_MORE, READING_DONE, READING_BAD };
 
-/* Chunks to plain bytes. `*used` is how much of the input they were. */
-static enum reading decode_chunks(const char *bytes, size_t length, struct buf *body, size_t *used)
+/* Goes over chunks from `*walked` on, as far as they are there, and appends them to `body` where that is not NULL. */
+static enum reading walk_chunks(const char *bytes, size_t length, size_t *walked, struct buf *body)
 {
-    for (const char *at = bytes, *end = bytes + length;;) {
-        const char *line_end = memmem(at, (size_t)(end - at), "\r\n", 2);
+    for (const char *end = bytes + length;;) {
+        const char *at = bytes + *walked, *line_end = memmem(at, (size_t)(end - at), "\r\n", 2);
         if (!line_end)
             return READING_MORE;
         char *stop;
@@ -260,30 +260,37 @@ static enum reading decode_chunks(const char *bytes, size_t length, struct buf *
         at = line_end + 2;
         if ((size_t)(end - at) < size + 2)
             return READING_MORE;
-        if (size == 0) {
-            *used = (size_t)(at + 2 - bytes); /* trailers are nobody's habit here */
-            return READING_DONE;
-        }
-        if (!buf_append(body, at, size))
+        if (body && !buf_append(body, at, size))
             return READING_BAD;
-        at += size + 2;
+        *walked = (size_t)(at + size + 2 - bytes);
+        if (size == 0)
+            return READING_DONE; /* trailers are nobody's habit here */
     }
 }
 
-/* The body behind the headers. */
+/* Chunks to plain bytes, when the last one is there. `*walked` is kept between calls, so that a large body costs no
+ * more than its length, in however many pieces it comes. */
+static enum reading decode_chunks(struct sim_request *request, const char *bytes, size_t length, size_t *walked)
+{
+    struct buf body;
+    size_t again = 0;
+    enum reading reading = walk_chunks(bytes, length, walked, NULL);
+    if (reading != READING_DONE)
+        return reading;
+    buf_init(&body, SIM_BODY_MAX_BYTES);
+    reading = walk_chunks(bytes, length, &again, &body);
+    if (reading == READING_DONE)
+        request->body = buf_take(&body, &request->body_length);
+    buf_dispose(&body);
+    return reading;
+}
+
+/* The body behind the headers; `*used` is how many bytes it takes, when it is there. */
 static enum reading read_body(struct sim_request *request, const char *bytes, size_t length, size_t *used)
 {
     char value[64];
-    if (sim_request_header(request, "transfer-encoding", value, sizeof(value))) {
-        struct buf body;
-        buf_init(&body, SIM_BODY_MAX_BYTES);
-        enum reading reading =
-            strcasecmp(value, "chunked") == 0 ? decode_chunks(bytes, length, &body, used) : READING_BAD;
-        if (reading == READING_DONE)
-            request->body = buf_take(&body, &request->body_length);
-        buf_dispose(&body);
-        return reading;
-    }
+    if (sim_request_header(request, "transfer-encoding", value, sizeof(value)))
+        return strcasecmp(value, "chunked") == 0 ? decode_chunks(request, bytes, length, used) : READING_BAD;
     unsigned long size = 0;
     if (sim_request_header(request, "content-length", value, sizeof(value))) {
         char *stop;
@@ -321,17 +328,18 @@ static enum reading take_request(struct connection *connection)
     const char *head_end = memmem(head, length, "\r\n\r\n", 4);
     if (!head_end)
         return length > SIM_HEADER_MAX_BYTES ? READING_BAD : READING_MORE;
-    size_t head_length = (size_t)(head_end - head) + 2, used = 0;
+    size_t head_length = (size_t)(head_end - head) + 2;
     struct sim_request *request = parse_head(head, head_length);
     if (!request)
         return READING_BAD;
-    enum reading reading = read_body(request, head_end + 4, length - head_length - 2, &used);
+    enum reading reading = read_body(request, head_end + 4, length - head_length - 2, &connection->walked);
     if (reading != READING_DONE) {
         maybe_continue(connection, request);
         sim_request_free(request);
         return reading;
     }
-    connection->taken += head_length + 2 + used;
+    connection->taken += head_length + 2 + connection->walked;
+    connection->walked = 0;
     connection->request = request;
     return READING_DONE;
 }

@@ -22,7 +22,8 @@ enum {
     SIM_ID_BYTES = 27,
     SIM_NAME_BYTES = 160,
     SIM_BODY_MAX_BYTES = 256 * 1024 * 1024, /* as nobody knows Replicate's own */
-    SIM_HEADER_MAX_BYTES = 64 * 1024
+    SIM_HEADER_MAX_BYTES = 64 * 1024,
+    SIM_BOUNDARY_MAX_BYTES = 70
 };
 
 /* --- Time (replicate_sim_time.c) -------------------------------------------------------------------------------- */
@@ -64,12 +65,14 @@ bool sim_bucket_take(struct sim_bucket *bucket, int per_minute, int capacity, in
 struct plan {
     struct sim_plan settings;                                                       /* its strings are ours */
     json_t *input_schema, *more_schemas, *output_schema, *metrics, *output, *error; /* parsed; NULL where none */
+    json_t *document;                                                               /* of a model; NULL = made up */
     char version[65];                                                               /* used when it names none */
     struct list_link link; /* plans are kept until the stop: predictions point to them */
 };
 
 struct plan *sim_plan_new(const struct sim_plan *settings);
 void sim_plan_free(struct plan *plan);
+bool sim_plan_read_file(const char *path, struct buf *bytes);
 
 /* The latest plan for a model, a version (64 hex), a deployment; else that of any model; else NULL. */
 struct plan *sim_plan_find(struct replicate_sim *sim, const char *model);
@@ -83,9 +86,12 @@ bool sim_plan_has_version(const struct replicate_sim *sim, const struct plan *pl
 
 json_t *sim_plan_model_object(struct replicate_sim *sim, const struct plan *plan, const char *model);
 json_t *sim_plan_version_object(struct replicate_sim *sim, const struct plan *plan, const char *version);
+json_t *sim_plan_deployment_object(struct replicate_sim *sim, const struct plan *plan, const char *deployment);
 
 /* Appends {"type","field","description"} to `problems` for each thing that is wrong with an input. */
 void sim_plan_check_input(const struct plan *plan, const json_t *input, json_t *problems);
+/* Counts and keeps the names of an input that the plan's document lacks. */
+void sim_plan_count_lost(struct replicate_sim *sim, const struct plan *plan, const json_t *input);
 void sim_plan_add_problem(json_t *problems, const char *type, const char *field, const char *description);
 
 /* --- What a prediction says (replicate_sim_channel.c) ----------------------------------------------------------- */
@@ -186,6 +192,7 @@ struct connection {
     uint64_t number;
     struct buf in, out;
     size_t taken, sent;          /* of `in`: parsed; of `out`: written */
+    size_t walked;               /* of the chunks of a body that is still coming */
     struct sim_request *request; /* the one being served; NULL between requests */
     const struct fault *fault;   /* what befalls it */
     char *held_headers;          /* of the answer that Prefer: wait holds back */
@@ -221,9 +228,15 @@ enum route_kind {
     ROUTE_MODEL,
     ROUTE_VERSIONS,
     ROUTE_VERSION,
+    ROUTE_DEPLOYMENT,
     ROUTE_ACCOUNT,
     ROUTE_HARDWARE,
     ROUTE_STREAM,
+    ROUTE_FILE_UPLOAD,
+    ROUTE_FILE_LIST,
+    ROUTE_FILE_GET,
+    ROUTE_FILE_DELETE,
+    ROUTE_FILE_DOWNLOAD,
     ROUTE_WRONG_METHOD,
 };
 
@@ -232,7 +245,7 @@ struct route {
     enum sim_endpoint endpoint;
     enum route_kind kind;
     char model[SIM_NAME_BYTES]; /* owner/name of the path */
-    char id[SIM_NAME_BYTES];    /* prediction, version or token of a stream */
+    char id[SIM_NAME_BYTES];    /* prediction, version, file or token of a stream */
 };
 
 void sim_answer_init(struct answer *answer);
@@ -296,6 +309,41 @@ void sim_sse_event(struct buf *out, const struct sim_stream_plan *style, const c
                    const struct buf *data);
 void sim_sse_comment(struct buf *out, const struct sim_stream_plan *style, const char *text);
 
+/* --- Files (replicate_sim_files.c, _form.c) --------------------------------------------------------------------- */
+
+/* Kept until the stop, deleted or not. */
+struct sim_file {
+    char id[64], name[256], media_type[128];
+    char *bytes;
+    size_t length;
+    json_t *metadata;
+    int64_t uploaded_ms, deleted_ms; /* -1 = not yet */
+};
+
+/* A part of a form; points into its body. */
+struct sim_part {
+    char name[64], file_name[600], media_type[128]; /* "" where there is none */
+    const char *bytes;
+    size_t length;
+};
+
+struct sim_form {
+    const char *at, *end;                       /* what is not read yet */
+    char delimiter[SIM_BOUNDARY_MAX_BYTES + 8]; /* with the line end before it */
+    size_t delimiter_length;
+    const char *problem; /* what is wrong with the form; NULL = nothing */
+};
+
+/* False, and a problem, where it is no form. */
+bool sim_form_open(const struct sim_request *request, struct sim_form *form);
+/* The next part. False at the form's end, and where there is a problem. */
+bool sim_form_next(struct sim_form *form, struct sim_part *part);
+
+void sim_files_serve(struct replicate_sim *sim, const struct sim_request *request, const struct route *route,
+                     struct answer *answer);
+struct sim_file *sim_file_find(struct replicate_sim *sim, const char *id); /* NULL when unknown or deleted */
+void sim_files_free(struct replicate_sim *sim);
+
 /* --- Faults (replicate_sim_fault.c) ----------------------------------------------------------------------------- */
 
 struct fault {
@@ -334,11 +382,13 @@ struct replicate_sim {
     struct plan *any_model;
     struct prediction **predictions;
     size_t prediction_capacity;
+    struct sim_file **files; /* counters.files_uploaded of them */
     struct sim_request **requests;
     size_t request_count, request_capacity, request_limit;
     struct sim_bucket creates, calls;
     uint64_t connection_numbers;
     struct sim_counters counters;
+    json_t *lost_names; /* some of counters.lost_inputs */
     int expected[SIM_EXPECTATION_COUNT];
 };
 

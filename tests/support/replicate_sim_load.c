@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -47,6 +48,7 @@ static const struct key {
     KEY(FLAG, "no_latest_version", no_latest_version, "latest_version is null"),
     KEY(FLAG, "no_schema", no_schema, "openapi_schema is null"),
     KEY(TEXTS, "versions", versions, "array of 64 hex, newest first"),
+    KEY(TEXT, "document", document, "file with the model's document; shown, and inputs are checked against it"),
     KEY(VALUE, "input_schema", input_schema_json, "the schema Input; {} takes anything"),
     KEY(VALUE, "more_schemas", more_schemas_json, "object of further schemas, for $ref"),
     KEY(VALUE, "output_schema", output_schema_json, "the schema Output"),
@@ -241,6 +243,10 @@ static bool load_plan(struct replicate_sim *sim, const json_t *object, char *mes
         good = false;
         bad = "model";
     }
+    if (good && loading.plan.document && access(loading.plan.document, R_OK) != 0) {
+        good = false;
+        bad = "document";
+    }
     if (good)
         replicate_sim_plan(sim, &loading.plan);
     else
@@ -252,7 +258,7 @@ static bool load_plan(struct replicate_sim *sim, const json_t *object, char *mes
     return good;
 }
 
-static bool read_file(const char *path, struct buf *bytes)
+bool sim_plan_read_file(const char *path, struct buf *bytes)
 {
     char part[4096];
     size_t count;
@@ -271,7 +277,7 @@ bool replicate_sim_load_plans(struct replicate_sim *sim, const char *path, char 
     struct buf bytes;
     struct error err = {0};
     buf_init(&bytes, FILE_MAX_BYTES);
-    if (!read_file(path, &bytes)) {
+    if (!sim_plan_read_file(path, &bytes)) {
         snprintf(message, size, "The file of plans %s cannot be read: %s", path, strerror(errno));
         buf_dispose(&bytes);
         return false;

@@ -7,6 +7,9 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "replicate_sim_schema.h"
+
+enum { DOCUMENT_MAX_BYTES = 16 * 1024 * 1024 };
 
 /* The inputs of a typical language model of today. */
 static const char language_model_schema[] =
@@ -31,6 +34,7 @@ static const size_t text_members[] = {
     offsetof(struct sim_plan, model),
     offsetof(struct sim_plan, deployment),
     offsetof(struct sim_plan, shown_model),
+    offsetof(struct sim_plan, document),
     offsetof(struct sim_plan, input_schema_json),
     offsetof(struct sim_plan, more_schemas_json),
     offsetof(struct sim_plan, output_schema_json),
@@ -84,6 +88,31 @@ static json_t *parse_own(const char *text)
     return value;
 }
 
+/* Read once: whoever changes the file under a running test has to plan anew. */
+static json_t *read_document(const char *path)
+{
+    struct buf bytes;
+    struct error err = {0};
+    if (!path)
+        return NULL;
+    buf_init(&bytes, DOCUMENT_MAX_BYTES);
+    bool is_read = sim_plan_read_file(path, &bytes);
+    json_t *document = is_read ? json_parse(buf_text(&bytes), bytes.length, &err) : NULL;
+    if (!json_is_object(document))
+        fprintf(stderr, "replicate-sim: the document %s of a plan is not to be read: %s\n", path, err.message);
+    ensure(json_is_object(document));
+    buf_dispose(&bytes);
+    return document;
+}
+
+/* What the document says of inputs and output stands in for the plan's own. */
+static void use_document(struct plan *plan)
+{
+    const struct sim_schema schema = sim_schema_of(plan->document);
+    plan->input_schema = schema.input ? json_deep_copy(schema.input) : json_object();
+    plan->more_schemas = json_deep_copy(schema.schemas);
+}
+
 struct plan *sim_plan_new(const struct sim_plan *settings)
 {
     struct plan *plan = xcalloc(1, sizeof(*plan));
@@ -94,9 +123,14 @@ struct plan *sim_plan_new(const struct sim_plan *settings)
     own->versions = copy_texts(settings->versions, settings->version_count);
     own->pieces = copy_texts(settings->pieces, settings->piece_count);
 
-    plan->input_schema = parse_own(own->input_schema_json ? own->input_schema_json : language_model_schema);
-    plan->output_schema = parse_own(own->output_schema_json ? own->output_schema_json : text_output_schema);
-    plan->more_schemas = parse_own(own->more_schemas_json);
+    plan->document = read_document(own->document);
+    if (plan->document) {
+        use_document(plan);
+    } else {
+        plan->input_schema = parse_own(own->input_schema_json ? own->input_schema_json : language_model_schema);
+        plan->output_schema = parse_own(own->output_schema_json ? own->output_schema_json : text_output_schema);
+        plan->more_schemas = parse_own(own->more_schemas_json);
+    }
     plan->metrics = parse_own(own->metrics_json);
     plan->output = parse_own(own->output_json);
     plan->error = parse_own(own->error_json);
@@ -112,6 +146,7 @@ void sim_plan_free(struct plan *plan)
         free((char *)*text_member(&plan->settings, i));
     free_texts(plan->settings.versions);
     free_texts(plan->settings.pieces);
+    json_decref(plan->document);
     json_decref(plan->input_schema);
     json_decref(plan->output_schema);
     json_decref(plan->more_schemas);
@@ -220,21 +255,54 @@ static json_t *openapi_object(const struct plan *plan)
 json_t *sim_plan_version_object(struct replicate_sim *sim, const struct plan *plan, const char *version)
 {
     char created[40];
+    const json_t *documented = json_object_get(plan->document, "latest_version");
+    if (json_is_object(documented)) {
+        json_t *object = json_deep_copy(documented);
+        json_object_set_new(object, "id", json_string(version));
+        if (plan->settings.no_schema)
+            json_object_set_new(object, "openapi_schema", json_null());
+        return object;
+    }
     sim_timestamp(sim, 0, 6, created);
     return json_pack("{s:s,s:s,s:s,s:o}", "id", version, "created_at", created, "cog_version", "0.16.9",
                      "openapi_schema", openapi_object(plan));
 }
 
+static json_t *undocumented_model(void)
+{
+    return json_pack("{s:s,s:s,s:n,s:n,s:n,s:i,s:n,s:n}", "description", "A simulated model", "visibility", "public",
+                     "github_url", "paper_url", "license_url", "run_count", 42, "cover_image_url", "default_example");
+}
+
+/* Whatever the document says, the model has the names, the version and the kind that its plan gives it. */
 json_t *sim_plan_model_object(struct replicate_sim *sim, const struct plan *plan, const char *model)
 {
-    char made[65], url[SIM_NAME_BYTES + 32], owner[SIM_NAME_BYTES];
+    char made[65];
     const char *slash = strchr(model, '/'), *version = sim_plan_version(plan, model, 0, made);
-    snprintf(url, sizeof(url), "https://replicate.com/%s", model);
-    snprintf(owner, sizeof(owner), "%.*s", (int)(slash - model), model);
     bool none = plan->settings.no_latest_version || !version;
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:n,s:n,s:n,s:i,s:n,s:n,s:o}", "url", url, "owner", owner, "name",
-                     slash + 1, "description", "A simulated model", "visibility", "public", "is_official",
-                     plan->settings.official, "github_url", "paper_url", "license_url", "run_count", 42,
-                     "cover_image_url", "default_example", "latest_version",
-                     none ? json_null() : sim_plan_version_object(sim, plan, version));
+    json_t *object = plan->document ? json_deep_copy(plan->document) : undocumented_model();
+    json_object_set_new(object, "url", json_sprintf("https://replicate.com/%s", model));
+    json_object_set_new(object, "owner", json_stringn(model, (size_t)(slash - model)));
+    json_object_set_new(object, "name", json_string(slash + 1));
+    json_object_set_new(object, "is_official", json_boolean(plan->settings.official));
+    json_object_set_new(object, "latest_version", none ? json_null() : sim_plan_version_object(sim, plan, version));
+    return object;
+}
+
+/* A deployment's first release; whoever made it is none of ours. */
+json_t *sim_plan_deployment_object(struct replicate_sim *sim, const struct plan *plan, const char *deployment)
+{
+    char made[65], created[40];
+    const char *slash = strchr(deployment, '/'), *model = plan->settings.model ? plan->settings.model : deployment;
+    const char *version = sim_plan_version(plan, model, 0, made);
+    json_t *creator =
+        json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", "organization", "username", "acme", "name", "Acme Corp",
+                  "avatar_url", "https://cdn.example/acme.png", "github_url", "https://github.com/acme");
+    json_t *configuration = json_pack("{s:s,s:i,s:i}", "hardware", "gpu-t4", "min_instances", 1, "max_instances", 5);
+    sim_timestamp(sim, 0, 6, created);
+    json_t *release =
+        json_pack("{s:i,s:s,s:s,s:s,s:o,s:o}", "number", 1, "model", model, "version", version ? version : "hidden",
+                  "created_at", created, "created_by", creator, "configuration", configuration);
+    return json_pack("{s:o,s:s,s:o}", "owner", json_stringn(deployment, (size_t)(slash - deployment)), "name",
+                     slash + 1, "current_release", release);
 }

@@ -169,6 +169,16 @@ bool replicate_sim_wait_stream_pieces(struct replicate_sim *sim, size_t n, int64
     return wait_for(sim, offsetof(struct sim_counters, stream_pieces), n, timeout_ms);
 }
 
+bool replicate_sim_wait_files_uploaded(struct replicate_sim *sim, size_t n, int64_t timeout_ms)
+{
+    return wait_for(sim, offsetof(struct sim_counters, files_uploaded), n, timeout_ms);
+}
+
+bool replicate_sim_wait_files_deleted(struct replicate_sim *sim, size_t n, int64_t timeout_ms)
+{
+    return wait_for(sim, offsetof(struct sim_counters, files_deleted), n, timeout_ms);
+}
+
 static bool is_idle(const struct sim_counters *counters, void *arg)
 {
     (void)arg;
@@ -236,6 +246,8 @@ static size_t unclaimed(const struct replicate_sim *sim, enum sim_expectation wh
         [SIM_EXPECT_UNAUTHORIZED] = counters->unauthorized,
         [SIM_EXPECT_OPEN_CONNECTIONS] = sim->options.allow_open_connections ? 0 : counters->open_connections - stale,
         [SIM_EXPECT_OPEN_STREAMS] = stale,
+        [SIM_EXPECT_FILES] = counters->files_open,
+        [SIM_EXPECT_LOST_INPUTS] = counters->lost_inputs,
     };
     int expected = sim->expected[what];
     if (expected == SIM_FOREVER || counts[what] <= (size_t)expected)
@@ -248,7 +260,7 @@ static bool is_settled(const struct sim_counters *counters, void *arg)
 {
     (void)counters;
     return unclaimed(arg, SIM_EXPECT_RUNNING) == 0 && unclaimed(arg, SIM_EXPECT_OPEN_CONNECTIONS) == 0 &&
-           unclaimed(arg, SIM_EXPECT_OPEN_STREAMS) == 0;
+           unclaimed(arg, SIM_EXPECT_OPEN_STREAMS) == 0 && unclaimed(arg, SIM_EXPECT_FILES) == 0;
 }
 
 /* An example says more than a number. */
@@ -265,6 +277,20 @@ static void describe_running(const struct replicate_sim *sim, char *out, size_t 
     }
 }
 
+static void describe_lost(const struct replicate_sim *sim, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "%s", " (");
+    const json_t *name;
+    size_t i;
+    json_array_foreach(sim->lost_names, i, name)
+    {
+        if (used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", json_string_value(name));
+    }
+    if (used < size)
+        snprintf(out + used, size - used, "%s", ")");
+}
+
 /* One sentence for each kind of thing, so that a failed test says what to look for. */
 static size_t write_report(const struct replicate_sim *sim, char *report, size_t size)
 {
@@ -276,6 +302,8 @@ static size_t write_report(const struct replicate_sim *sim, char *report, size_t
         [SIM_EXPECT_UNAUTHORIZED] = "requests had no token or a wrong one",
         [SIM_EXPECT_OPEN_CONNECTIONS] = "connections are still open",
         [SIM_EXPECT_OPEN_STREAMS] = "streams of ended predictions are still open",
+        [SIM_EXPECT_FILES] = "files were uploaded and not deleted",
+        [SIM_EXPECT_LOST_INPUTS] = "inputs were sent that the model does not have",
     };
     size_t total = 0, used = 0;
     for (int what = 0; what < SIM_EXPECTATION_COUNT; what++) {
@@ -286,6 +314,8 @@ static size_t write_report(const struct replicate_sim *sim, char *report, size_t
         total += count;
         if (what == SIM_EXPECT_RUNNING)
             describe_running(sim, example, sizeof(example));
+        if (what == SIM_EXPECT_LOST_INPUTS)
+            describe_lost(sim, example, sizeof(example));
         if (used < size)
             used +=
                 (size_t)snprintf(report + used, size - used, "Unclaimed: %zu %s%s. ", count, sentences[what], example);

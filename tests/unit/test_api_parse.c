@@ -256,6 +256,61 @@ START_TEST(the_latest_version_is_read_from_the_model)
 }
 END_TEST
 
+#define VERSION "39ed52f2a78e934b3ba6e2a89f5b1c712de7dfea535525255b1aa35c5565e08b"
+
+static const struct {
+    const char *json, *name, *version; /* name NULL: an error */
+} release_rows[] = {
+    {"{\"owner\":\"acme\",\"name\":\"fast\",\"current_release\":{\"number\":1,\"model\":\"acme/"
+     "writer\",\"version\":\"" VERSION "\"}}",
+     "acme/writer", VERSION},
+    {"{\"current_release\":{\"model\":\"acme/writer\",\"version\":\"hidden\"}}", "acme/writer", NULL},
+    {"{\"current_release\":{\"model\":\"acme/writer\",\"version\":null}}", "acme/writer", NULL},
+    {"{\"current_release\":{\"model\":\"acme/writer\"}}", "acme/writer", NULL},
+    {"{\"current_release\":{\"model\":\"acme/writer\",\"version\":\"" VERSION "/../x\"}}", "acme/writer", NULL},
+    {"{\"current_release\":{\"model\":\"acme\",\"version\":\"" VERSION "\"}}", NULL, NULL},
+    {"{\"current_release\":{\"model\":\"../writer\",\"version\":\"" VERSION "\"}}", NULL, NULL},
+    {"{\"current_release\":{\"model\":\"acme/writer/predictions\"}}", NULL, NULL},
+    {"{\"current_release\":{\"model\":\"deployments/acme/writer\"}}", NULL, NULL},
+    {"{\"current_release\":{\"model\":\"" VERSION "\"}}", NULL, NULL},
+    {"{\"current_release\":{\"model\":7,\"version\":\"" VERSION "\"}}", NULL, NULL},
+    {"{\"current_release\":{\"version\":\"" VERSION "\"}}", NULL, NULL},
+    {"{\"current_release\":null}", NULL, NULL},
+    {"{\"current_release\":[]}", NULL, NULL},
+    {"{}", NULL, NULL},
+    {"[]", NULL, NULL},
+    {"<html>", NULL, NULL},
+};
+
+START_TEST(what_a_deployment_runs_is_read_from_its_release)
+{
+    const char *json = release_rows[_i].json, *name = release_rows[_i].name, *version = release_rows[_i].version;
+    struct target target = {0};
+    err = (struct error){0};
+    ck_assert_int_eq(api_deployment_release(json, strlen(json), "acme/fast", &target, &err), name != NULL);
+    ck_assert_int_eq(err.kind, name != NULL ? ERROR_NONE : ERROR_UPSTREAM_ERROR);
+    if (name == NULL) {
+        ck_assert_ptr_nonnull(strstr(err.message, "acme/fast"));
+        return;
+    }
+    ck_assert_str_eq(target.name, name);
+    ck_assert_int_eq(target.kind, version != NULL ? TARGET_VERSION : TARGET_MODEL);
+    ck_assert_pstr_eq(target.version, version);
+    target_dispose(&target);
+}
+END_TEST
+
+START_TEST(a_release_with_a_name_without_end_is_none)
+{
+    char json[600];
+    int length = snprintf(json, sizeof json, "{\"current_release\":{\"model\":\"acme/%0300d\"}}", 1);
+    struct target target = {0};
+    err = (struct error){0};
+    ck_assert(!api_deployment_release(json, (size_t)length, "acme/fast", &target, &err));
+    ck_assert_ptr_null(target.name);
+}
+END_TEST
+
 static void dispose_parsed(void)
 {
     api_prediction_dispose(&parsed);
@@ -282,6 +337,8 @@ static Suite *parse_suite(void)
     tcase_add_loop_test(tcase, usage_comes_from_the_metrics_else_from_the_logs, 0, ROWS(usage_rows));
     tcase_add_loop_test(tcase, log_lines_are_read_line_by_line, 0, ROWS(log_rows));
     tcase_add_loop_test(tcase, the_latest_version_is_read_from_the_model, 0, ROWS(version_rows));
+    tcase_add_loop_test(tcase, what_a_deployment_runs_is_read_from_its_release, 0, ROWS(release_rows));
+    tcase_add_test(tcase, a_release_with_a_name_without_end_is_none);
     suite_add_tcase(suite, tcase);
     return suite;
 }

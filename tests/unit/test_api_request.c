@@ -72,6 +72,32 @@ START_TEST(later_urls_are_built_from_the_base_and_the_id)
 }
 END_TEST
 
+static const struct {
+    const char *reference, *path;
+} document_rows[] = {
+    {"acme/writer", "/models/acme/writer"},
+    {"acme/writer:" VERSION, "/models/acme/writer/versions/" VERSION},
+    {"deployments/acme/writer", "/deployments/acme/writer"},
+};
+
+START_TEST(each_kind_of_target_has_a_document)
+{
+    name_target(document_rows[_i].reference);
+    ck_assert(api_document_url("http://gateway.test/v1", &job->target, &out));
+    ck_assert_int_eq(strncmp(buf_text(&out), "http://gateway.test/v1", 22), 0);
+    ck_assert_str_eq(buf_text(&out) + 22, document_rows[_i].path);
+}
+END_TEST
+
+START_TEST(a_document_of_a_strange_name_is_nowhere_else)
+{
+    char name[] = "acme/a?b#c", version[] = "1?2 %";
+    const struct target target = {TARGET_VERSION, name, version};
+    ck_assert(api_document_url("http://gateway.test/v1", &target, &out));
+    ck_assert_str_eq(buf_text(&out), "http://gateway.test/v1/models/acme/a%3Fb%23c/versions/1%3F2%20%25");
+}
+END_TEST
+
 START_TEST(a_strange_name_cannot_choose_another_path)
 {
     job->target = (struct target){TARGET_MODEL, xstrdup("acme/a?b#c d%\xC3\xA9"), NULL};
@@ -132,6 +158,8 @@ static Suite *request_suite(void)
     tcase_add_checked_fixture(tcase, make_job, drop_job);
     tcase_add_loop_test(tcase, each_kind_of_target_has_its_path_and_body, 0, ROWS(create_rows));
     tcase_add_test(tcase, later_urls_are_built_from_the_base_and_the_id);
+    tcase_add_loop_test(tcase, each_kind_of_target_has_a_document, 0, ROWS(document_rows));
+    tcase_add_test(tcase, a_document_of_a_strange_name_is_nowhere_else);
     tcase_add_test(tcase, a_strange_name_cannot_choose_another_path);
     tcase_add_test(tcase, what_does_not_fit_is_refused_not_cut);
     tcase_add_loop_test(tcase, cancel_after_is_rounded_up_and_at_least_five_seconds, 0, ROWS(cancel_rows));

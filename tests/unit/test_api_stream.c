@@ -54,6 +54,12 @@ static const struct {
     {"http://gateway.test/v1", "https://stream.replicate.com/v1/streams/abc", true, false},
     /* Files are no text. */
     {API, "https://stream.replicate.com/v1/files/abcd-token", false, false},
+    {API, "https://api.replicate.com/v1/files/abcd-token?x=y", false, true},
+    {"http://gateway.test/ai/v1", "http://gateway.test/ai/v1/files/abcd", false, true},
+    {API, "https://stream.replicate.com/v1/filesystem/abcd", true, false},
+    {API, "https://stream.replicate.com/files/abcd", true, false},
+    {API, "https://stream.replicate.com/v1/streams/files/abcd", true, false},
+    {API, "https://stream.replicate.com/v1/streams/abcd?of=/v1/files/", true, false},
     /* Not encrypted, or to somebody else. */
     {API, "http://stream.replicate.com/v1/streams/abc", false, false},
     {API, "http://api.replicate.com/v1/streams/abc", false, false},

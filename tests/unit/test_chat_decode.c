@@ -137,7 +137,7 @@ static const char *const fine_messages[] = {
     "{'role':'user','content':[{'type':'input_text','text':'x'}]}",
     "{'role':'user','content':[{'type':'image_url','image_url':'http://x/'}]}",
     "{'role':'user','content':[{'type':'image_url','image_url':{'url':'http://x/','detail':'auto'}}]}",
-    "{'role':'user','content':[{'type':'input_image','image_url':'data:,'}]}",
+    "{'role':'user','content':[{'type':'input_image','image_url':'data:image/gif;base64,R0lGODlh'}]}",
     "{'role':'user','content':[{'type':'video_url','video_url':{'url':'http://x/'}}]}",
 };
 

@@ -67,7 +67,7 @@ static void prepare(struct call *request, const char *more, const char *route_te
     help_route(&route, quoted_route);
     ck_assert_msg(help_decode(request, body, &err), "%s", err.message);
     ck_assert(request->is_stream);
-    json_t *input = mapping_input(request, &route, &err);
+    json_t *input = mapping_input(request, &route, NULL, &err);
     ck_assert_msg(input != NULL, "%s", err.message);
     json_decref(input);
     help_route_dispose(&route);

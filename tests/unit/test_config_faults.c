@@ -15,7 +15,7 @@ static const struct {
     {"models: {m: a/b}\nbase_url: https://x/v1\n",
      "config.yaml:2: base_url: unknown key here; it belongs under replicate"},
     {"models: {m: a/b}\nkeepalive_seconds: 10\n", "config.yaml:2: keepalive_seconds: unknown key"},
-    {"models: {m: a/b}\ncache_dir: /tmp\n", "config.yaml:2: cache_dir: unknown key"},
+    {"models: {m: a/b}\ncache_dri: /tmp\n", "config.yaml:2: cache_dri: unknown key; did you mean \"cache_dir\"?"},
     {"models: {m: a/b}\nlog: {lvl: info}\n", "config.yaml:2: log.lvl: unknown key"},
     {"models: {m: a/b}\nlog: info\n", "config.yaml:2: log: this must be a map"},
     {"models: {m: a/b}\nkeys:\n  - {key: k, modles: m}\n", "config.yaml:3: keys[0].modles: unknown key; did you mean"},

@@ -96,11 +96,11 @@ START_TEST(keys_of_litellm_without_effect_are_no_inputs)
 {
     char text[512];
     entry_with(text, sizeof text,
-               "stream: true, additional_drop_params: [x], allowed_openai_params: [tools], input_cost_per_token: 1, "
+               "stream: true, allowed_openai_params: [tools], input_cost_per_token: 1, "
                "cache_read_input_token_cost: 1, output_cost_per_image: 1");
     struct config *config = config_case_must_load(text);
     ck_assert_uint_eq(json_object_size(config->routes[0]->input), 0);
-    ck_assert_uint_eq(config->warning_count, 6);
+    ck_assert_uint_eq(config->warning_count, 5);
     config_unref(config);
 }
 END_TEST

@@ -33,6 +33,7 @@ FIELD(idle_timeout, config->idle_timeout_ms)
 FIELD(reasoning, route->reasoning)
 FIELD(strict_params, route->strict_params)
 FIELD(drop_params, route->drop_params)
+FIELD(read_schema, route->read_schema)
 FIELD(prefer_wait, route->prefer_wait_ms)
 FIELD(poll_interval, route->poll_interval_ms)
 FIELD(polls_per_minute, config->polls_per_minute)
@@ -74,6 +75,8 @@ static const struct number_case {
     {ROOT, "idle_timeout", "1h", get_idle_timeout, 3600000, "long", "a duration such as", "61m"},
     {ROOT, "reasoning", "off", get_reasoning, REASONING_OFF, "false", "auto|opened|off", NULL},
     {ROOT, "strict_params", "yes", get_strict_params, 1, "\"true\"", "true or false", NULL},
+    {ROOT, "drop_params", "on", get_drop_params, 1, "maybe", "true or false", NULL},
+    {ROOT, "read_schema", "off", get_read_schema, 0, "auto", "true or false", NULL},
     {REPLICATE, "prefer_wait", "0", get_prefer_wait, 0, "true", "a duration such as", "61s"},
     {REPLICATE, "poll_interval", "0.25", get_poll_interval, 250, "{}", "a duration such as", "61s"},
     {REPLICATE, "polls_per_minute", "100", get_polls_per_minute, 100, "1e3", "a whole number", "0"},
@@ -89,6 +92,7 @@ static const struct number_case {
     {MODEL, "grace", "30s", get_grace, 30000, "a while", "a duration such as", "2h"},
     {MODEL, "strict_params", "On", get_strict_params, 1, "2", "true or false", NULL},
     {MODEL, "drop_params", "TRUE", get_drop_params, 1, "tRue", "true or false", NULL},
+    {MODEL, "read_schema", "false", get_read_schema, 0, "0", "true or false", NULL},
     {MODEL, "retries", "7", get_retries, 7, "''", "a whole number", "-1"},
     {MODEL, "prefer_wait", "60s", get_prefer_wait, 60000, "long", "a duration such as", "2m"},
     {MODEL, "poll_interval", "100ms", get_poll_interval, 100, "often", "a duration such as", "99ms"},

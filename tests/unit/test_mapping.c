@@ -32,7 +32,7 @@ static json_t *map(const char *route_text, const char *params, struct error *err
     char *route_json = quoted(route_text), *body_json = quoted(buf_text(&body));
     help_route(&route, route_json);
     bool fine = help_decode(&call, body_json, err);
-    json_t *input = fine ? mapping_input(&call, &route, err) : NULL;
+    json_t *input = fine ? mapping_input(&call, &route, NULL, err) : NULL;
     free(route_json);
     free(body_json);
     buf_dispose(&body);
@@ -81,6 +81,13 @@ static const struct row {
      ""},
     {"{'params':{'verbosity':'low'}}", "", "{'prompt':'Hi'}", ""},
     {"{'params':{'max_tokens':7,'temperature':null}}", ",'temperature':null", "{'prompt':'Hi','max_tokens':7}", ""},
+    {"{'input':{'top_k':null}}", "", "{'prompt':'Hi'}", ""},
+    /* what the operator drops */
+    {"{'dropped':['temperature','top_k']}", ",'temperature':1,'top_k':5,'top_p':1", "{'prompt':'Hi','top_p':1}",
+     "temperature, top_k"},
+    {"{'dropped':['max_completion_tokens']}", ",'max_tokens':5", "{'prompt':'Hi'}", "max_tokens"},
+    {"{'dropped':['tools','user'],'strict_params':true}", ",'tools':[{}],'user':'u'", "{'prompt':'Hi'}", "tools, user"},
+    {"{'dropped':['temperature','messages'],'params':{'temperature':1}}", "", "{'prompt':'Hi'}", ""},
     /* no meaning, hints */
     {"{}", ",'user':'u','store':true,'metadata':{},'service_tier':'auto','stream_options':{}", "{'prompt':'Hi'}", ""},
     {"{}", ",'reasoning_effort':'low','verbosity':'low','logit_bias':{'1':2}", "{'prompt':'Hi'}",
@@ -275,7 +282,7 @@ START_TEST(a_route_without_objects_is_fine)
     struct route bare = {.alias = "kimi", .reference = "a/b"};
     ck_assert(mapping_check(&bare, &err));
     ck_assert(help_decode(&call, "{\"model\":\"kimi\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}", &err));
-    json_t *input = mapping_input(&call, &bare, &err);
+    json_t *input = mapping_input(&call, &bare, NULL, &err);
     ck_assert_ptr_nonnull(input);
     ck_assert_str_eq(json_text(input, "prompt"), "Hi");
     json_decref(input);
@@ -314,7 +321,7 @@ START_TEST(an_error_names_what_the_client_knows)
     json_t *input = map(row->route, row->params, &err);
     ck_assert_ptr_nonnull(input);
     error_set(&err, ERROR_INVALID_VALUE, row->param, "No.");
-    mapping_name_param(&call, &route, &err);
+    mapping_name_param(&call, &route, NULL, &err);
     ck_assert_str_eq(err.param, row->named);
     done(input);
 }

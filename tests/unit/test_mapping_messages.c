@@ -19,9 +19,10 @@ static char *quoted(const char *text)
 
 #define USER "{'role':'user','content':'Hi'}"
 #define SYSTEM "{'role':'system','content':'Be kind.'}"
-#define IMAGE "{'role':'user','content':[{'type':'text','text':'Hi'},{'type':'image_url','image_url':{'url':'u'}}]}"
+#define IMAGE                                                                                                          \
+    "{'role':'user','content':[{'type':'text','text':'Hi'},{'type':'image_url','image_url':{'url':'http://x/'}}]}"
 
-#define FILE_ONLY "{'role':'user','content':[{'type':'file','file':{}}]}"
+#define FILE_ONLY "{'role':'user','content':[{'type':'file','file':{'file_url':'http://x/'}}]}"
 
 static const struct row {
     const char *route, *messages, *input, *ignored;
@@ -43,7 +44,7 @@ static const struct row {
     {"{'map':{'system':'system_prompt'}}", SYSTEM, "{'prompt':'Be kind.'}", "", 8},
     {"{'map':{'messages':'messages'}}", SYSTEM "," USER, "{'messages':[" SYSTEM "," USER "]}", "", 71},
     {"{'map':{'messages':'messages'},'input':{'prompt':'p'}}", USER, "{'messages':[" USER "]}", "", 32},
-    {"{'map':{'messages':'messages'}}", IMAGE, "{'messages':[" IMAGE "]}", "", 102},
+    {"{'map':{'messages':'messages'}}", IMAGE, "{'messages':[" IMAGE "]}", "", 110},
     {"{'map':{'messages':'turns'},'input':{'turns':''}}", "{'role':'user','content':7}",
      "{'turns':'[{\\'role\\':\\'user\\',\\'content\\':7}]'}", "", 29},
     {"{'map':{'messages':null}}", USER, "{'prompt':'Hi'}", "", 2},
@@ -71,7 +72,7 @@ START_TEST(messages_become_these_inputs)
     struct route route;
     struct error err = {0};
     ck_assert_msg(decode(row, &call, &route, &err), "%s", err.message);
-    json_t *input = mapping_input(&call, &route, &err);
+    json_t *input = mapping_input(&call, &route, NULL, &err);
     ck_assert_msg(input != NULL, "%s %s: %s", row->route, row->messages, err.message);
     char *expected = quoted(row->input), *text = help_dump(input);
     ck_assert_str_eq(text, expected);
@@ -105,7 +106,7 @@ START_TEST(a_part_is_refused_unless_it_may_be_left_out_of_some_text)
     struct route route;
     struct error err = {0};
     ck_assert_msg(decode(&row, &call, &route, &err), "%s", err.message);
-    ck_assert_ptr_null(mapping_input(&call, &route, &err));
+    ck_assert_ptr_null(mapping_input(&call, &route, NULL, &err));
     ck_assert_int_eq(err.kind, ERROR_UNSUPPORTED_PARAMETER);
     ck_assert_str_eq(err.param, refusals[_i].param);
     ck_assert_msg(strstr(err.message, refusals[_i].words) != NULL, "%s", err.message);

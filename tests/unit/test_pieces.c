@@ -7,6 +7,8 @@
 
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
+#define LINK "https://example.com/a.png"
+
 static struct pieces pieces;
 static struct buf rest;
 static size_t text_bytes;
@@ -60,6 +62,17 @@ static const struct {
     {"", "{\"text\":\"Hi\"}", PIECES_NO_TEXT, NULL},
     {"", "7", PIECES_NO_TEXT, NULL},
     {"Hi", "[\"Hi\",7]", PIECES_NO_TEXT, NULL},
+    /* Files are no text, as long as there is nothing else. */
+    {"", "\"" LINK "\"", PIECES_NO_TEXT, NULL},
+    {"", "[\"" LINK "\"]", PIECES_NO_TEXT, NULL},
+    {"", "[\"\",\"" LINK "\",\"data:image/png;base64,AAAA\"]", PIECES_NO_TEXT, NULL},
+    {"", "\"https://example.com/\"", PIECES_MATCH, "https://example.com/"},
+    {"", "[\"See \",\"" LINK "\"]", PIECES_MATCH, "See " LINK},
+    {"", "[\"" LINK "\",\" is it\"]", PIECES_MATCH, LINK " is it"},
+    {"See ", "[\"See \",\"" LINK "\"]", PIECES_MATCH, LINK},
+    {"https://example.com/a", "\"" LINK "\"", PIECES_MATCH, ".png"},
+    {LINK, "[\"" LINK "\"]", PIECES_MATCH, ""},
+    {"\r", "\"" LINK "\"", PIECES_MATCH, LINK},
     /* An event stream carries no carriage returns, so they are no difference, and are not given twice. */
     {"a\nb", "\"a\\r\\nb\\r\\nc\"", PIECES_MATCH, "\r\nc"},
     {"a\r", "[\"a\\r\",\"\\nb\"]", PIECES_MATCH, "\nb"},

@@ -200,6 +200,93 @@ START_TEST(a_model_may_have_neither_version_nor_schema)
 }
 END_TEST
 
+static const struct sim_plan documented = {.model = "acme/painter",
+                                           .deployment = "acme/easel",
+                                           .official = true,
+                                           .document = "tests/models/black-forest-labs__flux-schnell.json"};
+
+START_TEST(a_document_from_a_file_is_shown_under_the_names_of_its_plan)
+{
+    char version[65];
+    replicate_sim_plan(sim, &documented);
+    replicate_sim_version("acme/painter", version);
+    ck_assert_int_eq(ask("GET", "/v1/models/acme/painter", NULL), 200);
+    assert_body_has("\"owner\":\"acme\"");
+    assert_body_has("\"name\":\"painter\"");
+    assert_body_has("\"num_inference_steps\"");
+    assert_body_has(version);
+    char path[160];
+    snprintf(path, sizeof(path), "/v1/models/acme/painter/versions/%s", version);
+    ck_assert_int_eq(ask("GET", path, NULL), 200);
+    assert_body_has("\"num_inference_steps\"");
+    stop_clean();
+}
+END_TEST
+
+START_TEST(a_deployment_tells_its_model_and_version)
+{
+    char version[65];
+    replicate_sim_plan(sim, &documented);
+    replicate_sim_version("acme/painter", version);
+    ck_assert_int_eq(ask("GET", "/v1/deployments/acme/easel", NULL), 200);
+    assert_body_has(
+        "\"owner\":\"acme\",\"name\":\"easel\",\"current_release\":{\"number\":1,\"model\":\"acme/painter\"");
+    assert_body_has(version);
+    ck_assert_int_eq(ask("GET", "/v1/deployments/acme/painter", NULL), 404);
+    stop_clean();
+}
+END_TEST
+
+/* Inputs of the painter, and what is said of them. */
+static const struct {
+    const char *input;
+    int status;
+    const char *part;
+} painted[] = {
+    {"{\"prompt\":\"x\",\"num_outputs\":4,\"megapixels\":\"0.25\"}", 201, "\"starting\""},
+    {"{\"prompt\":\"x\",\"num_outputs\":9}", 422, "input.num_outputs: Must be less than or equal to 4"},
+    {"{\"prompt\":\"x\",\"megapixels\":0.25}", 422, "\"type\":\"invalid_type\",\"field\":\"input.megapixels\""},
+    {"{\"prompt\":\"x\",\"megapixels\":\"9\"}", 422, "\"type\":\"enum\",\"field\":\"input.megapixels\""},
+    {"{\"prompt\":\"x\",\"seed\":null}", 422, "input.seed"},
+};
+
+START_TEST(inputs_are_checked_against_the_document)
+{
+    char body[256];
+    replicate_sim_plan(sim, &documented);
+    snprintf(body, sizeof(body), "{\"input\":%s}", painted[_i].input);
+    ck_assert_int_eq(ask("POST", "/v1/models/acme/painter/predictions", body), painted[_i].status);
+    assert_body_has(painted[_i].part);
+    replicate_sim_expect(sim, SIM_EXPECT_INVALID, SIM_FOREVER);
+    stop_clean();
+}
+END_TEST
+
+START_TEST(what_the_document_lacks_is_dropped_and_told_at_the_stop)
+{
+    struct sim_counters counters;
+    const char *body = "{\"input\":{\"prompt\":\"x\",\"max_tokens\":5,\"sparkle\":true}}";
+    replicate_sim_plan(sim, &documented);
+    ck_assert_int_eq(ask("POST", "/v1/models/acme/painter/predictions", body), 201);
+    ck_assert(replicate_sim_wait_idle(sim, PATIENCE_MS));
+    replicate_sim_counters(sim, &counters);
+    ck_assert_uint_eq(counters.lost_inputs, 2);
+    ck_assert(!replicate_sim_stop(&sim, report, sizeof(report)));
+    ck_assert_msg(strstr(report, "2 inputs were sent that the model does not have (max_tokens, sparkle)") != NULL, "%s",
+                  report);
+}
+END_TEST
+
+START_TEST(such_losses_may_be_expected)
+{
+    const char *body = "{\"input\":{\"prompt\":\"x\",\"max_tokens\":5}}";
+    replicate_sim_plan(sim, &documented);
+    replicate_sim_expect(sim, SIM_EXPECT_LOST_INPUTS, 1);
+    ck_assert_int_eq(ask("POST", "/v1/models/acme/painter/predictions", body), 201);
+    stop_clean();
+}
+END_TEST
+
 /* Loads plans from a file with this text. */
 static bool load(const char *text, char *message, size_t size)
 {
@@ -238,6 +325,7 @@ static const struct {
     {"[{\"model\":\"acme/writer\",\"pieces\":[1]}]", "\"pieces\""},
     {"[{\"model\":\"acme/writer\",\"tokens\":\"many\"}]", "\"tokens\""},
     {"[{\"official\":true}]", "\"model\""},
+    {"[{\"model\":\"acme/writer\",\"document\":\"/nowhere.json\"}]", "\"document\""},
 };
 
 START_TEST(a_file_that_holds_no_plans_is_refused)
@@ -263,6 +351,11 @@ static Suite *plans_suite(void)
     tcase_add_test(cases, data_are_gone_after_their_retention);
     tcase_add_test(cases, some_models_run_without_a_version_only);
     tcase_add_test(cases, a_model_may_have_neither_version_nor_schema);
+    tcase_add_test(cases, a_document_from_a_file_is_shown_under_the_names_of_its_plan);
+    tcase_add_test(cases, a_deployment_tells_its_model_and_version);
+    tcase_add_loop_test(cases, inputs_are_checked_against_the_document, 0, (int)(sizeof(painted) / sizeof(painted[0])));
+    tcase_add_test(cases, what_the_document_lacks_is_dropped_and_told_at_the_stop);
+    tcase_add_test(cases, such_losses_may_be_expected);
     tcase_add_test(cases, plans_are_loaded_from_a_file);
     tcase_add_loop_test(cases, a_file_that_holds_no_plans_is_refused, 0,
                         (int)(sizeof(bad_files) / sizeof(bad_files[0])));

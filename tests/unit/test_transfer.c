@@ -74,6 +74,45 @@ START_TEST(an_empty_post_says_that_it_is_empty)
 }
 END_TEST
 
+START_TEST(a_body_that_is_handed_over_is_sent_whole_and_not_copied)
+{
+    struct buf body;
+    buf_init(&body, 100);
+    ck_assert(buf_append(&body, "some \"bytes\"", 12));
+    script_server_play(fixture_server, &ok, 1);
+    struct transfer_request request = fixture_post("");
+    request.body = NULL;
+    request.body_taken = &body;
+    request.never_repeat = _i == 1;
+    ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED);
+    ck_assert_ptr_null(body.data);
+    ck_assert_uint_eq(body.length, 0);
+    ck_assert(buf_append_text(&body, "again"));
+    buf_dispose(&body);
+    const char *sent = script_server_request(fixture_server, 0);
+    ck_assert_str_eq(strstr(sent, "\r\n\r\n") + 4, "some \"bytes\"");
+    ck_assert_ptr_nonnull(strstr(sent, "\r\nContent-Type: application/json\r\n"));
+    ck_assert_ptr_nonnull(strstr(sent, "\r\nContent-Length: 12\r\n"));
+}
+END_TEST
+
+START_TEST(a_delete_has_neither_body_nor_type)
+{
+    static const struct script_answer gone = {"HTTP/1.1 204 No Content\r\n\r\n", SCRIPT_KEEP, 0, 0};
+    script_server_play(fixture_server, &gone, 1);
+    struct transfer_request request = fixture_get("/v1/files/abc");
+    request.method = "DELETE";
+    struct seen seen = fixture_fetch(&request);
+    ck_assert_int_eq(seen.result, TRANSFER_ANSWERED);
+    ck_assert_int_eq(seen.status, 204);
+    ck_assert_uint_eq(seen.body_length, 0);
+    const char *sent = script_server_request(fixture_server, 0);
+    ck_assert_ptr_eq(strstr(sent, "DELETE /v1/files/abc HTTP/1.1\r\n"), sent);
+    ck_assert_ptr_null(strstr(sent, "Content-"));
+    ck_assert_ptr_null(strstr(sent, "Transfer-Encoding"));
+}
+END_TEST
+
 START_TEST(further_headers_go_out_and_cannot_smuggle_others)
 {
     char type_name[] = "content-type", type[] = "text/plain", empty_name[] = "X-Empty", empty[] = "";
@@ -96,10 +135,12 @@ START_TEST(a_reused_handle_keeps_nothing_of_its_last_transfer)
 {
     script_server_play(fixture_server, &ok, 1);
     fixture_renew(&(struct transfers_options){.max_active = 1});
-    struct transfer_request requests[] = {fixture_post("{\"first\":1}"), fixture_get("/second"), fixture_post(""),
-                                          fixture_post("{\"fourth\":1}"), fixture_get("/fifth")};
+    struct transfer_request requests[] = {fixture_post("{\"first\":1}"),  fixture_get("/second"), fixture_post(""),
+                                          fixture_post("{\"fourth\":1}"), fixture_get("/fifth"),  fixture_get("/sixth"),
+                                          fixture_post("{\"seventh\":1}")};
     requests[0].token = "test-token";
     requests[3].never_repeat = true;
+    requests[4].method = "DELETE";
     for (int i = 0; i < LENGTH_OF(requests); i++) {
         struct transfer_request request = requests[i];
         char url[128];
@@ -108,6 +149,7 @@ START_TEST(a_reused_handle_keeps_nothing_of_its_last_transfer)
         ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED);
         const char *sent = script_server_request(fixture_server, (size_t)i);
         ck_assert_int_eq(strncmp(sent, requests[i].method, strlen(requests[i].method)), 0);
+        ck_assert_int_eq(sent[strlen(requests[i].method)], ' ');
         ck_assert_str_eq(strstr(sent, "\r\n\r\n") + 4, requests[i].body ? requests[i].body : "");
         ck_assert_int_eq(strstr(sent, "Authorization") != NULL, i == 0);
     }
@@ -399,6 +441,8 @@ static Suite *transfer_suite(void)
     tcase_add_test(cases, without_a_token_there_is_no_authorization);
     tcase_add_loop_test(cases, a_post_is_sent_whole_whether_or_not_it_may_be_repeated, 0, 2);
     tcase_add_loop_test(cases, an_empty_post_says_that_it_is_empty, 0, 2);
+    tcase_add_loop_test(cases, a_body_that_is_handed_over_is_sent_whole_and_not_copied, 0, 2);
+    tcase_add_test(cases, a_delete_has_neither_body_nor_type);
     tcase_add_test(cases, further_headers_go_out_and_cannot_smuggle_others);
     tcase_add_test(cases, a_reused_handle_keeps_nothing_of_its_last_transfer);
     tcase_add_loop_test(cases, an_answer_is_reported_as_what_it_is, 0, LENGTH_OF(answer_cases));

@@ -145,6 +145,32 @@ START_TEST(calls_that_hang_hold_up_neither_creates_nor_cancels)
 }
 END_TEST
 
+START_TEST(of_uploads_four_are_under_way_at_once_and_hold_up_nobody_else)
+{
+    enum { COUNT = 6, AT_ONCE = 4 };
+    struct seen seen = {0}, call = {0};
+    struct transfer *uploads[COUNT];
+    struct transfer_request request = fixture_post("{}");
+    request.kind = TRANSFER_UPLOAD;
+    script_server_play(fixture_server, &silence, 1);
+    for (int i = 0; i < COUNT; i++) {
+        uploads[i] = transfer_start(fixture_transfers, &request, fixture_on_done, &seen);
+        ck_assert_int_eq(transfer_is_queued(uploads[i]), i >= AT_ONCE);
+    }
+    turn_until_requests(AT_ONCE);
+    script_server_play(fixture_server, &ok, 1);
+    request.kind = TRANSFER_CALL;
+    transfer_start(fixture_transfers, &request, fixture_on_done, &call);
+    fixture_run(&call.calls, 1);
+    ck_assert_int_eq(seen.calls, 0);
+    transfer_cancel(&uploads[0]);
+    fixture_run(&seen.calls, 2);
+    for (int i = 0; i < AT_ONCE; i++)
+        transfer_cancel(&uploads[i]);
+    ck_assert_uint_eq(script_server_requests(fixture_server), COUNT + 1);
+}
+END_TEST
+
 START_TEST(a_cancelled_transfer_says_nothing_more_whether_active_or_queued)
 {
     struct seen active = {0}, queued = {0}, last = {0};
@@ -407,6 +433,7 @@ static TCase *queue_cases(void)
     tcase_add_test(cases, one_at_a_time_they_go_in_the_order_of_their_starts);
     tcase_add_test(cases, waiting_in_the_queue_takes_nothing_of_the_time_for_the_transfer);
     tcase_add_test(cases, calls_that_hang_hold_up_neither_creates_nor_cancels);
+    tcase_add_test(cases, of_uploads_four_are_under_way_at_once_and_hold_up_nobody_else);
     tcase_add_test(cases, a_cancelled_transfer_says_nothing_more_whether_active_or_queued);
     tcase_add_test(cases, a_transfer_can_be_cancelled_at_once_after_its_start);
     tcase_add_loop_test(cases, a_done_may_cancel_the_other_and_itself, 0, 2);

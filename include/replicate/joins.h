@@ -1,0 +1,80 @@
+/* Which prediction runs for which request, so that a client's retry finds it instead of paying for a second one.
+ *
+ * The first try of a request that may be repeated enters a join here; a retry finds it, and follows the very same
+ * predictions upstream by their ids, on whatever worker it came in. Only ids, errors and counts are kept, never an
+ * answer: Replicate has it.
+ *
+ * struct join: one request, with as many places as it has choices; counted. Its *interest* is the number of exchanges
+ * that want its answer: while there is any, nobody cancels its predictions. Any thread, one mutex inside; bounded:
+ * where there is no room, a request is not entered, and a retry of it is a new one. */
+#ifndef REPLICATE_JOINS_H
+#define REPLICATE_JOINS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+
+enum { JOIN_ENDED_MS = 60 * 1000, JOIN_CHOICES_MAX = 128, JOIN_ID_BYTES = 64, JOINS_MAX = 65536 };
+
+struct joins;
+struct join;
+
+struct joins *joins_new(void);
+void joins_free(struct joins *joins); /* no join may be held any more */
+
+/* What makes two requests the same; joins_hash_init gives the hash to make it with. */
+struct join_request {
+    unsigned char body[HASH_BYTES]; /* of credential, alias and body */
+    bool has_key;
+    unsigned char key[HASH_BYTES]; /* of credential and Idempotency-Key */
+    bool is_retry;                 /* the client says that it tried before */
+    size_t choices;                /* 1..JOIN_CHOICES_MAX: its predictions */
+    int64_t now_ms, deadline_ms;
+};
+void joins_hash_init(const struct joins *joins, struct hash *hash);
+
+enum join_result {
+    JOIN_FIRST,    /* nothing to join: run it. *join is the new one; NULL where there was no room for it */
+    JOIN_SECOND,   /* *join is that of an earlier try */
+    JOIN_CONFLICT, /* the Idempotency-Key was used with another body; *join is NULL */
+};
+
+/* A join is found by an equal key; or, for a retry, by an equal body, those first whose client has left. *join comes
+ * with a reference and an interest, for join_leave. */
+enum join_result joins_enter(struct joins *joins, const struct join_request *request, struct join **join);
+
+/* One's own interest and reference are given back; *join becomes NULL. NULL is fine. */
+void join_leave(struct join **join);
+
+struct join *join_ref(struct join *join);
+void join_unref(struct join *join); /* NULL is fine */
+
+/* All below: NULL is fine, as a request that was never entered. */
+
+void join_created(struct join *join, size_t index, const char *id);
+
+/* It has ended: in success (error NULL) or not. Can be joined for JOIN_ENDED_MS from now on; not at all where the error
+ * is one after which a client may retry: then it was not to be joined. Only the first end counts. */
+void join_ended(struct join *join, const struct error *error, int64_t now_ms);
+
+/* Nothing of it will ever run, and no error is to be told: whoever joined it has to begin anew. */
+void join_gone(struct join *join);
+
+/* May its predictions be cancelled: is there no interest beyond `own` (0 or 1) of the caller's? When yes, nobody can
+ * join it any more, unless to be told the error that it has ended with. */
+bool join_may_cancel(struct join *join, size_t own);
+
+enum join_state {
+    JOIN_WAITING, /* not all of its predictions are created yet */
+    JOIN_RUNNING, /* all are: follow them by their ids */
+    JOIN_FAILED,  /* it ended with this error */
+    JOIN_GONE,    /* enter anew */
+};
+
+/* How far a join is; fills `ids` (one per choice) or `error`. */
+enum join_state join_look(struct join *join, char (*ids)[JOIN_ID_BYTES], struct error *error);
+
+#endif

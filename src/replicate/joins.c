@@ -1,0 +1,312 @@
+/* Requests that a retry may find: entries in two hash tables (by body, by Idempotency-Key) and one list, oldest first.
+ *
+ * The table holds a reference to each entry; an entry leaves it when it may no longer be joined. */
+#include "replicate/joins.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/ensure.h"
+#include "base/list.h"
+
+enum {
+    BUCKETS = 16384,   /* a power of two */
+    PURGE_AT_ONCE = 8, /* looked at on each entry, so that none pays for all */
+};
+
+struct join {
+    struct list_link link; /* in the table; not in it: self-linked */
+    struct join *next_by_body, *next_by_key;
+    struct joins *joins;
+    size_t references, interest;
+    bool is_listed; /* may be joined */
+    bool is_ended, is_gone;
+    struct error *error; /* with which it ended; NULL = none */
+    int64_t until_ms;    /* without interest it is forgotten then */
+    struct join_request request;
+    char ids[][JOIN_ID_BYTES];
+};
+
+struct joins {
+    pthread_mutex_t mutex;
+    unsigned char hash_key[HASH_KEY_BYTES];
+    struct list by_age;
+    struct join *by_body[BUCKETS], *by_key[BUCKETS];
+};
+
+struct joins *joins_new(void)
+{
+    struct joins *joins = xcalloc(1, sizeof *joins);
+    ensure(pthread_mutex_init(&joins->mutex, NULL) == 0);
+    ensure(getrandom(joins->hash_key, sizeof joins->hash_key, 0) == (ssize_t)sizeof joins->hash_key);
+    list_init(&joins->by_age);
+    return joins;
+}
+
+void joins_hash_init(const struct joins *joins, struct hash *hash)
+{
+    hash_init(hash, joins->hash_key);
+}
+
+static size_t bucket_of(const unsigned char hash[HASH_BYTES])
+{
+    size_t bucket;
+    memcpy(&bucket, hash, sizeof bucket);
+    return bucket & (BUCKETS - 1);
+}
+
+/* ---- the table; with the mutex held ---- */
+
+static void drop_reference(struct join *join)
+{
+    if (--join->references > 0)
+        return;
+    ensure(!join->is_listed && join->interest == 0);
+    free(join->error);
+    free(join);
+}
+
+static void list_entry_in(struct joins *joins, struct join *join)
+{
+    struct join **body = &joins->by_body[bucket_of(join->request.body)];
+    join->next_by_body = *body;
+    *body = join;
+    if (join->request.has_key) {
+        struct join **key = &joins->by_key[bucket_of(join->request.key)];
+        join->next_by_key = *key;
+        *key = join;
+    }
+    list_append(&joins->by_age, &join->link);
+    join->is_listed = true;
+    join->references++;
+}
+
+static void unlist(struct join *join)
+{
+    struct joins *joins = join->joins;
+    if (!join->is_listed)
+        return;
+    struct join **place = &joins->by_body[bucket_of(join->request.body)];
+    while (*place != join)
+        place = &(*place)->next_by_body;
+    *place = join->next_by_body;
+    if (join->request.has_key) {
+        place = &joins->by_key[bucket_of(join->request.key)];
+        while (*place != join)
+            place = &(*place)->next_by_key;
+        *place = join->next_by_key;
+    }
+    list_remove(&join->link);
+    join->is_listed = false;
+    drop_reference(join);
+}
+
+static bool is_over(const struct join *join, int64_t now_ms)
+{
+    return join->interest == 0 && now_ms > join->until_ms;
+}
+
+/* The oldest few: those that are over leave, the others go to the end of the list. */
+static void purge(struct joins *joins, int64_t now_ms)
+{
+    for (int i = 0; i < PURGE_AT_ONCE && joins->by_age.length > 0; i++) {
+        struct join *join = list_entry(list_first(&joins->by_age), struct join, link);
+        if (is_over(join, now_ms)) {
+            unlist(join);
+            continue;
+        }
+        list_remove(&join->link);
+        list_append(&joins->by_age, &join->link);
+    }
+}
+
+static struct join *find_by_key(struct joins *joins, const struct join_request *request)
+{
+    struct join *join = joins->by_key[bucket_of(request->key)];
+    while (join != NULL && (memcmp(join->request.key, request->key, HASH_BYTES) != 0 || is_over(join, request->now_ms)))
+        join = join->next_by_key;
+    return join;
+}
+
+/* Equal requests that are all first tries stay apart, so there may be several: the one that was left is the one that is
+ * tried again. */
+static struct join *find_by_body(struct joins *joins, const struct join_request *request)
+{
+    struct join *best = NULL;
+    for (struct join *join = joins->by_body[bucket_of(request->body)]; join != NULL; join = join->next_by_body) {
+        if (memcmp(join->request.body, request->body, HASH_BYTES) != 0 || is_over(join, request->now_ms))
+            continue;
+        if (best == NULL || join->interest < best->interest)
+            best = join;
+    }
+    return best;
+}
+
+static struct join *new_join(struct joins *joins, const struct join_request *request)
+{
+    if (joins->by_age.length >= JOINS_MAX)
+        return NULL;
+    struct join *join = xcalloc(1, sizeof *join + request->choices * sizeof join->ids[0]);
+    join->joins = joins;
+    join->request = *request;
+    join->until_ms = request->deadline_ms + JOIN_ENDED_MS;
+    list_entry_in(joins, join);
+    return join;
+}
+
+/* ---- the way in and out ---- */
+
+static enum join_result enter(struct joins *joins, const struct join_request *request, struct join **join)
+{
+    purge(joins, request->now_ms);
+    struct join *found = request->has_key ? find_by_key(joins, request) : NULL;
+    if (found != NULL && memcmp(found->request.body, request->body, HASH_BYTES) != 0)
+        return JOIN_CONFLICT;
+    if (found == NULL && request->is_retry)
+        found = find_by_body(joins, request);
+    *join = found != NULL ? found : new_join(joins, request);
+    if (*join != NULL) {
+        (*join)->references++;
+        (*join)->interest++;
+    }
+    return found != NULL ? JOIN_SECOND : JOIN_FIRST;
+}
+
+enum join_result joins_enter(struct joins *joins, const struct join_request *request, struct join **join)
+{
+    ensure(request->choices >= 1 && request->choices <= JOIN_CHOICES_MAX);
+    *join = NULL;
+    pthread_mutex_lock(&joins->mutex);
+    enum join_result result = enter(joins, request, join);
+    pthread_mutex_unlock(&joins->mutex);
+    return result;
+}
+
+void join_leave(struct join **handle)
+{
+    struct join *join = *handle;
+    *handle = NULL;
+    if (join == NULL)
+        return;
+    pthread_mutex_t *mutex = &join->joins->mutex;
+    pthread_mutex_lock(mutex);
+    ensure(join->interest > 0);
+    join->interest--;
+    drop_reference(join);
+    pthread_mutex_unlock(mutex);
+}
+
+struct join *join_ref(struct join *join)
+{
+    if (join == NULL)
+        return NULL;
+    pthread_mutex_lock(&join->joins->mutex);
+    join->references++;
+    pthread_mutex_unlock(&join->joins->mutex);
+    return join;
+}
+
+void join_unref(struct join *join)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_t *mutex = &join->joins->mutex;
+    pthread_mutex_lock(mutex);
+    drop_reference(join);
+    pthread_mutex_unlock(mutex);
+}
+
+void joins_free(struct joins *joins)
+{
+    if (joins == NULL)
+        return;
+    while (joins->by_age.length > 0)
+        unlist(list_entry(list_first(&joins->by_age), struct join, link));
+    pthread_mutex_destroy(&joins->mutex);
+    free(joins);
+}
+
+/* ---- what becomes of it ---- */
+
+void join_created(struct join *join, size_t index, const char *id)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    ensure(index < join->request.choices);
+    snprintf(join->ids[index], sizeof join->ids[index], "%s", id);
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+static void end(struct join *join, const struct error *error, int64_t now_ms)
+{
+    if (join->is_ended)
+        return;
+    join->is_ended = true;
+    join->until_ms = now_ms + JOIN_ENDED_MS;
+    if (error == NULL)
+        return;
+    join->error = xcalloc(1, sizeof *join->error);
+    *join->error = *error;
+    if (error_row(error->kind)->client_may_retry)
+        unlist(join);
+}
+
+void join_ended(struct join *join, const struct error *error, int64_t now_ms)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    end(join, error, now_ms);
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+void join_gone(struct join *join)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    join->is_gone = true;
+    unlist(join);
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+bool join_may_cancel(struct join *join, size_t own)
+{
+    if (join == NULL)
+        return true;
+    pthread_mutex_lock(&join->joins->mutex);
+    bool may = join->interest <= own;
+    if (may && join->error == NULL) /* an error is told to a retry, whatever becomes of the rest */
+        unlist(join);
+    pthread_mutex_unlock(&join->joins->mutex);
+    return may;
+}
+
+static enum join_state look(const struct join *join, char (*ids)[JOIN_ID_BYTES], struct error *error)
+{
+    if (join->error != NULL) {
+        *error = *join->error;
+        /* An error after which a client may retry is no answer to its retry. */
+        return error_row(error->kind)->client_may_retry ? JOIN_GONE : JOIN_FAILED;
+    }
+    if (join->is_gone)
+        return JOIN_GONE;
+    for (size_t i = 0; i < join->request.choices; i++) {
+        if (join->ids[i][0] == '\0')
+            return JOIN_WAITING;
+        memcpy(ids[i], join->ids[i], JOIN_ID_BYTES);
+    }
+    return JOIN_RUNNING;
+}
+
+enum join_state join_look(struct join *join, char (*ids)[JOIN_ID_BYTES], struct error *error)
+{
+    pthread_mutex_lock(&join->joins->mutex);
+    enum join_state state = look(join, ids, error);
+    pthread_mutex_unlock(&join->joins->mutex);
+    return state;
+}

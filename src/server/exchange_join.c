@@ -1,0 +1,145 @@
+/* A client that tries again finds the predictions of its first try: OpenAI's SDKs do so on a timeout or a broken
+ * connection, with the same body and a count of their tries. The story is in replicate/joins.h. */
+#include "exchange_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "base/log.h"
+
+/* While the first try waits for Replicate's answer to its create. */
+enum { LOOK_AGAIN_MS = 20 };
+
+static const char *idempotency_key(const struct exchange *exchange)
+{
+    const char *key = http_header(exchange->request, "Idempotency-Key");
+    return key != NULL && key[0] != '\0' ? key : NULL;
+}
+
+static const char *retry_count(const struct exchange *exchange)
+{
+    return http_header(exchange->request, "x-stainless-retry-count");
+}
+
+bool exchange_may_retry(const struct exchange *exchange)
+{
+    return retry_count(exchange) != NULL || idempotency_key(exchange) != NULL;
+}
+
+/* Whatever the client presented as its key, none included: nobody joins what another has asked for. */
+static void hash_client(const struct exchange *exchange, struct hash *hash)
+{
+    joins_hash_init(exchange->worker->shared->joins, hash);
+    hash_add_text(hash, http_header(exchange->request, "Authorization"));
+    hash_add_text(hash, http_header(exchange->request, "x-api-key"));
+    hash_add_text(hash, http_header(exchange->request, "api-key"));
+}
+
+void exchange_join_prepare(struct exchange *exchange)
+{
+    struct hash hash;
+    if (!exchange_may_retry(exchange))
+        return;
+    hash_client(exchange, &hash);
+    hash_add_text(&hash, exchange->endpoint->name);
+    hash_add_text(&hash, exchange->model_id);
+    hash_add(&hash, buf_text(&exchange->request->body), exchange->request->body.length);
+    hash_end(&hash, exchange->join_request.body);
+    exchange->join_request.has_key = idempotency_key(exchange) != NULL;
+    hash_client(exchange, &hash);
+    hash_add_text(&hash, idempotency_key(exchange));
+    hash_end(&hash, exchange->join_request.key);
+    const char *count = retry_count(exchange);
+    exchange->join_request.is_retry = count != NULL && strtol(count, NULL, 10) >= 1;
+}
+
+static void look(struct exchange *exchange);
+
+static enum join_result enter(struct exchange *exchange)
+{
+    struct join_request *request = &exchange->join_request;
+    request->choices = (size_t)exchange->call.n;
+    request->now_ms = clock_now_ms();
+    request->deadline_ms = exchange_deadline_ms(exchange);
+    return joins_enter(exchange->worker->shared->joins, request, &exchange->join);
+}
+
+bool exchange_join(struct exchange *exchange, struct error *err)
+{
+    if (!exchange_may_retry(exchange))
+        return true;
+    enum join_result result = enter(exchange);
+    if (result == JOIN_CONFLICT)
+        return error_set(err, ERROR_IDEMPOTENCY_KEY_REUSED, NULL,
+                         "This Idempotency-Key was used with another request body less than a minute after its end, or "
+                         "its prediction still runs. Send a new key with a new request.");
+    exchange->is_second = result == JOIN_SECOND;
+    return true;
+}
+
+static void on_look_due(void *arg)
+{
+    look(arg);
+}
+
+void exchange_join_init(struct exchange *exchange)
+{
+    loop_timer_init(&exchange->join_timer, on_look_due, exchange);
+}
+
+/* What was joined never came to be: the retry begins anew, and may find yet another try. */
+static void begin_anew(struct exchange *exchange)
+{
+    struct error err = {0};
+    join_leave(&exchange->join);
+    if (exchange_join(exchange, &err))
+        exchange_go_on(exchange);
+    else
+        exchange_fail(exchange, &err);
+}
+
+static void look(struct exchange *exchange)
+{
+    char ids[CALL_MAX_CHOICES][JOIN_ID_BYTES];
+    struct error error = {0};
+    switch (join_look(exchange->join, ids, &error)) {
+    case JOIN_WAITING:
+        loop_timer_set(exchange->worker->loop, &exchange->join_timer, clock_now_ms() + LOOK_AGAIN_MS);
+        break;
+    case JOIN_RUNNING:
+        metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);
+        exchange_follow(exchange, ids);
+        break;
+    case JOIN_FAILED:
+        metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);
+        exchange_fail(exchange, &error);
+        break;
+    case JOIN_GONE:
+        begin_anew(exchange);
+        break;
+    }
+}
+
+void exchange_join_follow(struct exchange *exchange)
+{
+    ensure(exchange->is_second);
+    look(exchange);
+}
+
+int64_t exchange_join_grace_ms(struct exchange *exchange, int64_t grace_ms)
+{
+    if (grace_ms != 0 || join_may_cancel(exchange->join, 1))
+        return grace_ms;
+    return PREDICTION_KEEP; /* another one follows it, and cancels it when it leaves */
+}
+
+void exchange_join_leave(struct exchange *exchange)
+{
+    bool has_run = exchange->choices > 0;
+    loop_timer_clear(exchange->worker->loop, &exchange->join_timer);
+    if (!has_run && !exchange->is_second)
+        join_gone(exchange->join);
+    join_leave(&exchange->join);
+}

@@ -1,0 +1,233 @@
+/* From a request's body to the model's input: decode, find the route, let in, ask what the model takes, map, upload. */
+#include "exchange_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ensure.h"
+#include "openai/mapping.h"
+#include "openai/models.h"
+
+/* ---- which model ---- */
+
+static bool decode(struct exchange *exchange, struct error *err)
+{
+    struct http_request *request = exchange->request;
+    struct call_request call_request = {.endpoint = exchange->endpoint,
+                                        .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
+                                        .body = buf_text(&request->body),
+                                        .body_length = request->body.length,
+                                        .is_unlisted = models_are_unlisted(exchange->config),
+                                        .unique = exchange->unique,
+                                        .now_s = clock_wall_s()};
+    bool is_decoded = exchange->endpoint->decode(&exchange->call, &call_request, err);
+    exchange->request_bytes = request->body.length;
+    exchange_join_prepare(exchange);
+    buf_dispose(&request->body); /* it may be large, and the prediction may take long */
+    return is_decoded;
+}
+
+/* With a `completion_model` every request gets that one, whatever it names. */
+static const char *served_alias(const struct exchange *exchange)
+{
+    const char *every = exchange->config->completion_model;
+    return every != NULL ? every : exchange->call.alias;
+}
+
+static bool find_route(struct exchange *exchange, struct error *err)
+{
+    const char *alias = exchange->call.alias;
+    const char *served = served_alias(exchange);
+    char shown[80];
+    exchange->route = config_find_route(exchange->config, served);
+    if (exchange->route == NULL) {
+        error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
+        return error_set(err, ERROR_MODEL_NOT_FOUND, "model", "The model `%s` does not exist here. %s", shown,
+                         models_are_unlisted(exchange->config) ? "Use a model reference such as owner/name."
+                                                               : "GET /v1/models lists the models that do.");
+    }
+    if (!endpoint_key_allows(exchange->key, served)) {
+        error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
+        return error_set(err, ERROR_MODEL_NOT_ALLOWED, "model", "Your API key may not use the model `%s`.", shown);
+    }
+    return true;
+}
+
+/* ---- from the call to the input ---- */
+
+/* Each choice sends the whole input: what one request makes of itself is bounded as its body is. */
+static bool check_copies(const struct exchange *exchange, struct error *err)
+{
+    int64_t choices = exchange->call.n, bytes = (int64_t)exchange->request_bytes;
+    if (choices == 1 || bytes <= exchange->config->max_body_bytes / choices)
+        return true;
+    return error_set(
+        err, ERROR_REQUEST_TOO_LARGE, "n",
+        "%lld choices of a request of %lld bytes are more than this server takes at once (`max_body`). Ask for "
+        "fewer choices.",
+        (long long)choices, (long long)bytes);
+}
+
+static void run(struct exchange *exchange)
+{
+    json_t *input = exchange->input;
+    exchange->input = NULL;
+    exchange_run(exchange, input);
+    json_decref(input);
+    uploads_unref(exchange->uploads); /* the jobs have references of their own */
+    exchange->uploads = NULL;
+}
+
+static void on_uploaded(void *arg, const struct error *error)
+{
+    struct exchange *exchange = arg;
+    if (error == NULL)
+        run(exchange);
+    else
+        exchange_fail(exchange, error);
+}
+
+static void upload(struct exchange *exchange)
+{
+    const struct route *route = exchange->route;
+    char *hint = exchange_timeout_hint(exchange);
+    const struct uploads_request request = {.values = exchange->call.uploads,
+                                            .base_url = route->base_url,
+                                            .token = route->token,
+                                            .headers = route->headers,
+                                            .header_count = route->header_count,
+                                            .deadline_ms = exchange_deadline_ms(exchange),
+                                            .timeout_ms = exchange_timeout_ms(exchange),
+                                            .timeout_hint = hint,
+                                            .request_id = exchange->request_id};
+    exchange->uploads = uploads_start(exchange->worker->uploader, &request, on_uploaded, exchange);
+    free(hint);
+}
+
+/* Takes the reference to the schema. */
+static void map(struct exchange *exchange, struct model_schema *schema)
+{
+    struct error err = {0};
+    exchange->schema = schema;
+    exchange->input = mapping_input(&exchange->call, exchange->route, schema, &err);
+    call_forget_messages(&exchange->call);
+    if (exchange->input != NULL && check_copies(exchange, &err) && exchange_join(exchange, &err))
+        exchange_go_on(exchange);
+    else
+        exchange_fail(exchange, &err);
+}
+
+void exchange_go_on(struct exchange *exchange)
+{
+    if (exchange->is_second)
+        exchange_join_follow(exchange);
+    else if (exchange->call.uploads != NULL)
+        upload(exchange);
+    else
+        run(exchange);
+}
+
+/* ---- what the model takes ---- */
+
+static struct schema_source source_of(const struct route *route, const struct target *target)
+{
+    return (struct schema_source){.target = target,
+                                  .base_url = route->base_url,
+                                  .token = route->token,
+                                  .headers = route->headers,
+                                  .header_count = route->header_count};
+}
+
+static void on_schema(void *arg, struct model_schema *schema)
+{
+    struct exchange *exchange = arg;
+    loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
+    map(exchange, schema);
+}
+
+static void on_prepare_due(void *arg)
+{
+    struct exchange *exchange = arg;
+    schemas_forget(&exchange->schema_wait);
+    map(exchange, NULL);
+}
+
+/* Half of a short time is kept for the model itself: what is common to most models serves without a schema. */
+static void find_schema(struct exchange *exchange)
+{
+    struct model_schema *schema = NULL;
+    struct schema_source source = source_of(exchange->route, &exchange->target);
+    if (!exchange->route->read_schema ||
+        schemas_want(exchange->worker->schemas, &source, &exchange->schema_wait, &schema)) {
+        map(exchange, schema);
+        return;
+    }
+    int64_t now_ms = clock_now_ms();
+    loop_timer_set(exchange->worker->loop, &exchange->prepare_timer,
+                   now_ms + (exchange_deadline_ms(exchange) - now_ms) / 2);
+}
+
+void exchange_refresh_schema(struct exchange *exchange)
+{
+    struct schema_source source = source_of(exchange->route, &exchange->target);
+    if (exchange->route->read_schema)
+        schemas_refresh(exchange->worker->schemas, &source);
+}
+
+struct model_schema *exchange_schema_of(void *arg, const struct route *route, const char *alias)
+{
+    const struct worker *worker = arg;
+    struct target target;
+    if (!route->read_schema || !route_target(route, alias, &target, NULL))
+        return NULL;
+    struct schema_source source = source_of(route, &target);
+    struct model_schema *schema = schema_cache_peek(worker->shared->schemas, &source);
+    target_dispose(&target);
+    return schema;
+}
+
+/* ---- the whole ---- */
+
+void exchange_prepare_init(struct exchange *exchange)
+{
+    loop_timer_init(&exchange->prepare_timer, on_prepare_due, exchange);
+    exchange->schema_wait = (struct schema_wait){.on_schema = on_schema, .arg = exchange};
+}
+
+static bool let_in(struct exchange *exchange, struct error *err)
+{
+    return decode(exchange, err) && find_route(exchange, err) &&
+           admission_enter(exchange->worker->shared->admission, exchange->config, exchange->route, exchange->key,
+                           &exchange->ticket, err) &&
+           route_target(exchange->route, served_alias(exchange), &exchange->target, err);
+}
+
+void exchange_start(struct exchange *exchange)
+{
+    struct error err = {0};
+    if (!let_in(exchange, &err)) {
+        exchange_fail(exchange, &err);
+        return;
+    }
+    exchange_set_state(exchange, EXCHANGE_PREPARING);
+    if (exchange->call.is_stream)
+        exchange_stream_start(exchange);
+    find_schema(exchange);
+}
+
+void exchange_prepare_stop(struct exchange *exchange)
+{
+    loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
+    schemas_forget(&exchange->schema_wait);
+    json_decref(exchange->input);
+    exchange->input = NULL;
+    uploads_unref(exchange->uploads);
+    exchange->uploads = NULL;
+}
+
+void exchange_prepare_dispose(struct exchange *exchange)
+{
+    model_schema_unref(exchange->schema);
+    target_dispose(&exchange->target);
+}
