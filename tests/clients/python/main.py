@@ -1,0 +1,16 @@
+"""The official OpenAI SDK for Python: all checks, which the other files of this folder hold by subject."""
+
+import sys
+
+import whole  # noqa: F401, I001  importing them adds their checks, in this order
+import streams  # noqa: F401, I001
+import models  # noqa: F401, I001
+import errors  # noqa: F401, I001
+import retries  # noqa: F401, I001
+import vision  # noqa: F401, I001
+import leaving  # noqa: F401, I001
+import connections  # noqa: F401, I001
+import waiting  # noqa: F401, I001
+from sdk import checks
+
+sys.exit(checks.run())
