@@ -1,0 +1,115 @@
+/* Any bytes as an answer of Replicate's: to a create, a poll, a look-up, an upload. What is read of it keeps what its
+ * headers promise, no text of it holds the token, and every error is a whole sentence. The first byte chooses the
+ * status. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/data_uri.h"
+#include "base/ensure.h"
+#include "base/output.h"
+#include "replicate/api.h"
+#include "replicate/api_files.h"
+#include "replicate/pieces.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define TOKEN "r8_test-token-that-nobody-may-see"
+
+enum { TEXT_MAX_BYTES = 1 << 22 };
+
+static const int statuses[] = {200, 201, 400, 401, 402, 403, 404, 409, 413, 422, 429, 500, 502, 503, 504, 0, 302};
+
+static void check_error(const struct error *err)
+{
+    size_t length = strlen(err->message);
+    ensure(err->kind != ERROR_NONE && length > 0 && length < sizeof err->message);
+    ensure(strstr(err->message, TOKEN) == NULL && strlen(err->param) < sizeof err->param);
+    ensure(err->retry_after_ms >= 0);
+}
+
+/* What the poll and the create make of a prediction. */
+static void read_prediction(const struct job *job, const char *bytes, size_t length)
+{
+    struct api_prediction prediction;
+    struct error err = {0}, failure = {0};
+    if (!api_prediction_parse(bytes, length, TOKEN, &prediction, &err)) {
+        check_error(&err);
+        return;
+    }
+    struct buf text, rest;
+    struct pieces pieces;
+    size_t text_bytes;
+    buf_init(&text, TEXT_MAX_BYTES);
+    buf_init(&rest, TEXT_MAX_BYTES);
+    pieces_init(&pieces);
+    ensure(prediction.id[0] != '\0' && strstr(prediction.error_text, TOKEN) == NULL);
+    ensure(prediction.output == NULL || !json_is_null(prediction.output));
+    output_append_text(prediction.output, &text);
+    enum pieces_match match = pieces_compare(&pieces, prediction.output, &rest, &text_bytes);
+    ensure(match == PIECES_MATCH || match == PIECES_NO_TEXT);
+    const char *url = api_stream_url(job, &prediction);
+    ensure(url == NULL || strlen(url) < API_STREAM_URL_BYTES);
+    if (api_status_is_terminal(prediction.status) && prediction.status != API_STATUS_SUCCEEDED) {
+        api_failure_error(&prediction, &failure);
+        check_error(&failure);
+    }
+    buf_dispose(&rest);
+    buf_dispose(&text);
+    api_prediction_dispose(&prediction);
+}
+
+static void read_documents(const char *bytes, size_t length)
+{
+    struct error err = {0};
+    struct target release = {0};
+    struct api_file file;
+    char version[80], quoted[512];
+    if (!api_latest_version(bytes, length, "acme/writer", version, &err))
+        check_error(&err);
+    if (api_deployment_release(bytes, length, "acme/house", &release, &err))
+        target_dispose(&release);
+    api_file_parse(bytes, length, &file);
+    api_stream_error_text(bytes, length, TOKEN, quoted);
+    ensure(strstr(quoted, TOKEN) == NULL);
+}
+
+/* A file within it, as the uploads would take it. */
+static void read_data_uri(const char *bytes, size_t length)
+{
+    struct data_uri uri;
+    struct buf out;
+    unsigned char first[64];
+    if (!data_uri_parse(bytes, length, &uri))
+        return;
+    buf_init(&out, TEXT_MAX_BYTES);
+    size_t peeked = data_uri_peek(&uri, first, sizeof first);
+    (void)media_type_sniff(first, peeked);
+    bool is_decoded = data_uri_decode(&uri, &out);
+    ensure(is_decoded == data_uri_is_sound(&uri) || out.overflowed);
+    ensure(!is_decoded || out.length <= data_uri_size(&uri));
+    buf_dispose(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    static char base_url[] = "https://api.replicate.test/v1", token[] = TOKEN, name[] = "acme/writer";
+    const struct job job = {.target = {.kind = TARGET_MODEL, .name = name}, .base_url = base_url, .token = token};
+    int status = statuses[data[0] % (sizeof statuses / sizeof statuses[0])];
+    /* As transfers give it: followed by a NUL. */
+    size_t length = size - 1;
+    char *bytes = xstrndup((const char *)data + 1, length);
+    length = strlen(bytes);
+    struct error err = {0};
+    read_prediction(&job, bytes, length);
+    read_documents(bytes, length);
+    read_data_uri(bytes, length);
+    api_create_error(status, bytes, length, -1, &job, &err);
+    check_error(&err);
+    (void)api_is_wrong_form(status, bytes, length);
+    ensure(api_retry_after_ms(bytes, length) >= -1);
+    free(bytes);
+    return 0;
+}
