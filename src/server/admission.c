@@ -87,8 +87,8 @@ static bool has_room(struct admission_scope *scope, const struct limits *limits,
     if (scope->allowance >= 1)
         return true;
     error_set(err, ERROR_RATE_LIMITED, NULL,
-              "The rate limit of %lld requests per minute is reached (%s). Try again later.",
-              (long long)limits->requests_per_minute, scope->name);
+              "The rate limit of %lld request%s per minute is reached (%s). Try again later.",
+              (long long)limits->requests_per_minute, limits->requests_per_minute == 1 ? "" : "s", scope->name);
     err->retry_after_ms = (int64_t)((1 - scope->allowance) * MINUTE_MS / (double)limits->requests_per_minute) + 1;
     return false;
 }
