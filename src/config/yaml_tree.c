@@ -223,6 +223,18 @@ static bool add_key(struct builder *builder, struct node *map, struct node *key)
     return true;
 }
 
+/* A key's node does not stay, so nothing may refer to it: whatever its anchor names is unknown. */
+static void free_key(struct builder *builder, struct node *key)
+{
+    struct anchor *newest = builder->anchors;
+    if (newest != NULL && newest->node == key) {
+        builder->anchors = newest->next;
+        free(newest->name);
+        free(newest);
+    }
+    node_free(key);
+}
+
 /* Keys and values alternate in the stream of events; libyaml sees to it that each key has its value. */
 static bool build_members(struct builder *builder, struct node *map, int depth)
 {
@@ -233,7 +245,7 @@ static bool build_members(struct builder *builder, struct node *map, int depth)
         if (key == NULL)
             return true;
         bool added = add_key(builder, map, key);
-        node_free(key);
+        free_key(builder, key);
         if (!added || !build_next(builder, YAML_NO_EVENT, depth + 1, &value))
             return false;
         map->members[map->count - 1].value = value;

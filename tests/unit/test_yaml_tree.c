@@ -123,6 +123,8 @@ START_TEST(what_is_wrong_is_said_with_its_line)
         {"a: 1\nb: [1, 2\n", "file.yaml:3: this is not valid YAML"},
         {"a: 1\n\tb: 2\n", "file.yaml:2: this is not valid YAML"},
         {"a: *nothing\n", "file.yaml:1: an alias (*name) needs an anchor"},
+        {"&x a: *x\n", "file.yaml:1: an alias (*name) needs an anchor"},
+        {"b: &x 1\n&y a: {c: *x, d: *y}\n", "file.yaml:2: an alias (*name) needs an anchor"},
         {"a: &x [*x]\n", "file.yaml:1: an alias (*name) needs an anchor"},
         {"a: 1\n---\nb: 2\n", "file.yaml:2: the file holds more than one document"},
         {"a: \"x\\0y\"\n", "file.yaml:1: a value must not hold a NUL"},
