@@ -1,0 +1,7 @@
+#!/bin/sh
+# Vercel's AI SDK with its providers for OpenAI and for what is compatible with it. Modules are looked for beside the
+# file that imports them, hence the copy.
+set -eu
+cp ./*.mjs "$CHECKS/checks.mjs" "$CHECKS/loopback.mjs" "$SCRATCH"
+ln -s "$TOOLS/node_modules" "$SCRATCH/node_modules"
+exec node "$SCRATCH/main.mjs"
