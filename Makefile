@@ -166,10 +166,12 @@ fuzz-run: $(FUZZERS)
 
 bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
 	@$(BUILD)/tests/bench/mapping_bench
+	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench
 
 bench-smoke: $(DAEMON) $(SIM) $(BENCHES) ## the same, small: what is sent must arrive
 	@$(BUILD)/tests/bench/mapping_bench
+	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3
 
 demo: $(DAEMON) $(SIM)

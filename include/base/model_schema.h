@@ -3,9 +3,9 @@
  * Immutable once parsed and counted atomically: one schema serves all requests on all threads. Its JSON values (words,
  * fallback) are read-only and must be copied deeply where they are sent, never referenced.
  *
- * The document is `GET /models/{owner}/{name}` (the schema under `latest_version`) or that of one version. Facts about its
- * shapes: enums come inline or as `allOf`/`$ref`; `type` may be missing or a list; `x-order` may be missing; a union is
- * `anyOf`; `required` may be missing; a secret has `x-cog-secret` or the format `password`. */
+ * The document is `GET /models/{owner}/{name}` (the schema under `latest_version`) or that of one version. Facts about
+ * its shapes: enums come inline or as `allOf`/`$ref`; `type` may be missing or a list; `x-order` may be missing; a
+ * union is `anyOf`; `required` may be missing; a secret has `x-cog-secret` or the format `password`. */
 #ifndef BASE_MODEL_SCHEMA_H
 #define BASE_MODEL_SCHEMA_H
 
@@ -28,7 +28,7 @@ enum value_type {
 
 struct model_value {
     unsigned types; /* VALUE_ANY where nothing is said */
-    json_t *words;  /* of an enum: an array of what it may be, of any type; NULL = no enum */
+    json_t *words;  /* of an enum, a union of words too: an array of what it may be, of any type; NULL = no enum */
     bool has_minimum, has_maximum;
     double minimum, maximum; /* both may be had; exclusive bounds of integers are made inclusive */
     bool excludes_minimum, excludes_maximum;
@@ -62,14 +62,14 @@ struct model_schema {
     char *name;       /* "owner/name"; "" where the document does not tell */
     char version[80]; /* the id of the version described; "" where there is none */
     enum model_official official;
-    bool has_inputs; /* false: there is no schema in the document; nothing is known of the inputs */
+    bool has_inputs;            /* false: there is no schema in the document; nothing is known of the inputs */
     struct model_input *inputs; /* in their order */
     size_t input_count;
     enum model_output output;
 };
 
-/* A new schema with one reference. NULL and err (ERROR_UPSTREAM_ERROR) where it is no JSON object, or none of a model or
- * version. What of it is odd, or beyond the bounds, is left out: a schema is better half known than not at all. */
+/* A new schema with one reference. NULL and err (ERROR_UPSTREAM_ERROR) where it is no JSON object, or none of a model
+ * or version. What of it is odd, or beyond the bounds, is left out: a schema is better half known than not at all. */
 struct model_schema *model_schema_parse(const char *bytes, size_t length, struct error *err);
 
 struct model_schema *model_schema_ref(struct model_schema *schema);

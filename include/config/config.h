@@ -33,7 +33,7 @@ struct config {
     /* Replicate; what the routes fall back to is already in each route */
     char *ca_file; /* NULL = the system's bundle */
     char *proxy;   /* NULL = none */
-    int64_t polls_per_minute;
+    int64_t polls_per_minute, creates_per_minute; /* of each token */
     char *cache_dir; /* keeps the schemas of models over restarts; NULL = nowhere */
     int64_t connect_timeout_ms;
 

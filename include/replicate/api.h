@@ -42,6 +42,7 @@ struct api_prediction {
     struct usage usage;
     char error_text[512];                  /* Replicate's own text, quoted for showing; "" when none */
     char stream_url[API_STREAM_URL_BYTES]; /* as it stands there: see api_stream_url; "" when none */
+    int64_t ran_after_ms, ended_after_ms;  /* since its creation, by Replicate's clock; -1 = not said */
 };
 
 /* False and err (ERROR_UPSTREAM_ERROR) where it is no prediction: not JSON, no usable id or status. `token` is masked
@@ -108,6 +109,10 @@ void api_failure_error(const struct api_prediction *prediction, struct error *er
 
 /* Seconds to wait that a 429's body names (retry_after, "resets in ~5s", "in 1 second"), in ms; -1 when none. */
 int64_t api_retry_after_ms(const char *body, size_t length);
+
+/* The rate that a 429's body names ("reduced to 6 requests per minute with a burst of 1 requests"); 0 for what it does not
+ * say. */
+void api_told_rate(const char *body, size_t length, int64_t *per_minute, int64_t *burst);
 
 /* Token counts from log lines such as "Input token count: 263". */
 void api_usage_from_logs(const char *logs, struct usage *usage);

@@ -5,8 +5,10 @@
  * answer: Replicate has it.
  *
  * struct join: one request, with as many places as it has choices; counted. Its *interest* is the number of exchanges
- * that want its answer: while there is any, nobody cancels its predictions. Any thread, one mutex inside; bounded:
- * where there is no room, a request is not entered, and a retry of it is a new one. */
+ * that want its answer: while there is any, nobody cancels its predictions. Those of them that have predictions of
+ * their own, made or followed, are its *followers*: while there is none, nobody lets go of its predictions either, for
+ * whoever still waits for an id could not cancel what it has none of. Any thread, one mutex inside; bounded: where
+ * there is no room, a request is not entered, and a retry of it is a new one. */
 #ifndef REPLICATE_JOINS_H
 #define REPLICATE_JOINS_H
 
@@ -57,11 +59,19 @@ void join_unref(struct join *join); /* NULL is fine */
 void join_created(struct join *join, size_t index, const char *id);
 
 /* It has ended: in success (error NULL) or not. Can be joined for JOIN_ENDED_MS from now on; not at all where the error
- * is one after which a client may retry: then it was not to be joined. Only the first end counts. */
+ * is one after which a client may retry: then it was not to be joined. Only the first end counts; but among several
+ * choices a failure counts after a success, too. */
 void join_ended(struct join *join, const struct error *error, int64_t now_ms);
 
 /* Nothing of it will ever run, and no error is to be told: whoever joined it has to begin anew. */
 void join_gone(struct join *join);
+
+/* The caller, who has an interest, has predictions of its own; and, before it leaves, has none any more. */
+void join_follow(struct join *join);
+void join_unfollow(struct join *join);
+
+/* May whoever has a prediction of it forget that, without a cancel: does another follow it, or has it succeeded? */
+bool join_may_let_go(struct join *join);
 
 /* May its predictions be cancelled: is there no interest beyond `own` (0 or 1) of the caller's? When yes, nobody can
  * join it any more, unless to be told the error that it has ended with. */

@@ -1,7 +1,7 @@
 /* One Replicate prediction, from create to end, as a state machine.
  *
  *  start ─▶ CREATING ──429, unreachable──▶ BACKOFF ─timer─▶ CREATING    (only where surely nothing was created;
- *              │  │                                                        RESOLVING may be tried again the same way)
+ *              │  │      not its turn yet                                  RESOLVING may be tried again the same way)
  *              │  └─404: community model──▶ RESOLVING ─version─▶ CREATING
  *              │ 2xx: id
  *              ├─ already terminal ────────────────────────────────────────┐

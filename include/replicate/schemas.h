@@ -25,7 +25,7 @@
 
 enum {
     SCHEMA_LIFE_MS = 60 * 60 * 1000,
-    SCHEMA_WAIT_MS = 10 * 1000,          /* so long the first request of a model waits for its schema, at most */
+    SCHEMA_WAIT_MS = 10 * 1000,          /* so long after it was asked for a schema is waited for, by whomever */
     SCHEMA_FAILED_MS = 60 * 1000,        /* so long a failure is remembered */
     SCHEMA_REFRESH_LEAST_MS = 60 * 1000, /* a refusal refreshes a schema that is older than this */
 };
@@ -83,6 +83,9 @@ bool schemas_want(struct schemas *schemas, const struct schema_source *source, s
 
 /* No callback after this; harmless when idle. */
 void schemas_forget(struct schema_wait *wait);
+
+/* The same for one that waits and has run out of time: nobody after it waits for what is so slow. */
+void schemas_give_up(struct schema_wait *wait);
 
 /* Replicate refused an input: the schema may have changed. Fetches it anew, unless that was done just now. */
 void schemas_refresh(struct schemas *schemas, const struct schema_source *source);

@@ -12,7 +12,7 @@
 #include "base/ensure.h"
 #include "base/json.h"
 
-enum { DEPTH_MAX = 8, WORDS_MAX = 4096, VARIANTS_MAX = 32 };
+enum { DEPTH_MAX = 8, WORDS_MAX = 4096, VARIANTS_MAX = 32, TYPES_MAX = 16 };
 
 static void read_nested(struct schema_reader *reader, json_t *schema, struct model_value *value, int depth);
 
@@ -89,6 +89,8 @@ static void apply_type(const json_t *schema, struct model_value *value)
     json_t *word;
     json_array_foreach(type, index, word)
     {
+        if (index >= TYPES_MAX) /* there are seven */
+            return;
         types |= type_bit(word);
     }
     narrow_types(value, types);
@@ -246,6 +248,35 @@ static void apply_items(struct schema_reader *reader, const json_t *schema, stru
 
 static void apply(struct schema_reader *reader, json_t *schema, struct model_value *value, int depth);
 
+/* An enum may be written as a union of single words. NULL where it is another union. */
+static json_t *words_of_variants(const struct model_value *value)
+{
+    json_t *words = json_array();
+    for (size_t i = 0; i < value->variant_count; i++) {
+        const struct model_value *variant = &value->variants[i];
+        bool is_word = variant->words != NULL && !(variant->types & (VALUE_ARRAY | VALUE_OBJECT));
+        if (!is_word || json_array_size(words) + json_array_size(variant->words) > WORDS_MAX) {
+            json_decref(words);
+            return NULL;
+        }
+        json_array_extend(words, variant->words);
+    }
+    return words;
+}
+
+static void merge_words(struct model_value *value)
+{
+    json_t *words = value->words == NULL ? words_of_variants(value) : NULL;
+    if (words == NULL)
+        return;
+    for (size_t i = 0; i < value->variant_count; i++)
+        model_value_dispose(&value->variants[i]);
+    free(value->variants);
+    value->variants = NULL;
+    value->variant_count = 0;
+    value->words = words;
+}
+
 static void read_variants(struct schema_reader *reader, json_t *const *schemas, size_t count, struct model_value *value,
                           int depth)
 {
@@ -259,6 +290,7 @@ static void read_variants(struct schema_reader *reader, json_t *const *schemas, 
         value->is_secret = value->is_secret || variant->is_secret;
     }
     narrow_types(value, types);
+    merge_words(value);
 }
 
 /* With null put aside, one that is left alone is no union. */
@@ -302,6 +334,9 @@ static void apply(struct schema_reader *reader, json_t *schema, struct model_val
     apply(reader, referred(reader, schema), value, depth + 1);
     json_array_foreach(parts, index, part)
     {
+        /* Not one step more than there are schemas to look at: lists that name lists would take for ever. */
+        if (depth + 1 >= DEPTH_MAX || reader->left == 0)
+            break;
         apply(reader, part, value, depth + 1);
     }
     apply_union(reader, schema, value, depth);

@@ -93,7 +93,12 @@ static const struct schema_row rows[] = {
      .meaning = "The longest pause between two polls of a prediction."},
     {SCHEMA_REPLICATE, "polls_per_minute", SCHEMA_COUNT, RANGE(1, 1000000), .fallback = "2700",
      CONFIG_FIELD(polls_per_minute),
-     .meaning = "How many polls all predictions together may send in a minute; Replicate allows 3000."},
+     .meaning = "How many polls all predictions of a token together may send in a minute; Replicate allows 3000."},
+    {SCHEMA_REPLICATE, "creates_per_minute", SCHEMA_COUNT, RANGE(1, 1000000), .fallback = "600",
+     CONFIG_FIELD(creates_per_minute),
+     .meaning =
+         "How many predictions may be created with a token in a minute; Replicate allows 600, and that it allows less is "
+         "learnt."},
     {SCHEMA_REPLICATE, "connect_timeout", SCHEMA_DURATION, RANGE(100 * MS, 5 * MINUTE), .fallback = "10s",
      .needs_restart = true, CONFIG_FIELD(connect_timeout_ms),
      .meaning = "How long a connection to Replicate may take to stand."},

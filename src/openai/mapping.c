@@ -8,8 +8,6 @@
 #include "base/json.h"
 #include "mapping_int.h"
 
-enum { QUOTE_BYTES = 65 };
-
 void mapping_place(struct mapping *mapping, const char *name, json_t *value)
 {
     ensure(value != NULL && json_object_set_new(mapping->input, name, value) == 0);
@@ -22,11 +20,13 @@ bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *va
     json_t *fitted = NULL;
     *changed = false;
     ensure(value != NULL);
-    if (input == NULL) {
+    /* What is there already came first because it matters more: the messages, for one. */
+    bool is_free = json_object_get(mapping->placed, name) == NULL;
+    if (is_free && input == NULL) {
         mapping_place(mapping, name, value);
         return true;
     }
-    bool fits = mapping_fit(&input->value, value, &fitted, changed);
+    bool fits = is_free && mapping_fit(&input->value, value, &fitted, changed);
     json_decref(value);
     if (fits)
         mapping_place(mapping, name, fitted);
@@ -131,15 +131,20 @@ static const char *client_spelling(const struct mapping *mapping, const struct p
     return given != NULL ? given->name : row->name;
 }
 
+const char *mapping_quote_alias(const struct mapping *mapping, char quoted[MAPPING_ALIAS_BYTES])
+{
+    const char *alias = mapping->call->alias != NULL ? mapping->call->alias : mapping->model.route->alias;
+    error_quote(quoted, MAPPING_ALIAS_BYTES, alias, strlen(alias), NULL);
+    return quoted;
+}
+
 static bool refuse(const struct mapping *mapping, const char *name, const char *way_out, struct error *err)
 {
-    char alias[QUOTE_BYTES];
-    const char *text = mapping->call->alias != NULL ? mapping->call->alias : mapping->model.route->alias;
-    error_quote(alias, sizeof alias, text, strlen(text), NULL);
+    char alias[MAPPING_ALIAS_BYTES];
     return error_set(err, ERROR_UNSUPPORTED_PARAMETER, name,
                      "The model `%s` has no input for `%s`. Leave it out, or have the operator name one under `map`, "
                      "or %s.",
-                     alias, name, way_out);
+                     mapping_quote_alias(mapping, alias), name, way_out);
 }
 
 /* By its class it is passed over, named, or refused. */

@@ -14,11 +14,13 @@ static const char prompt_names[] =
     "style*|"
     "!*format*|!*language*|!*lang|!*type*|!*mode*|!*file*|!*url*|!*strength*|!*history*|!*context*|!*texture*|!*output*"
     "|"
-    "!*prefix*|!*suffix*|!*token*|!*color*|!*font*|!*id";
+    "!*prefix*|!*suffix*|!*token*|!*color*|!*font*|!*id|!*img*|!*picture*|!*photo*|!*mask*|!*reference*";
 
 static const char system_names[] =
     "system_prompt|system_instruction|system_instructions|instructions|system|system_message|developer_message|"
-    "*system*|!*template*|!*type*|!*mode*|!*file*";
+    "sysprompt|"
+    "*system*prompt*|*system*instruction*|*system*message*|*system*text*|*system*words*|*system*hint*|*system*role*|"
+    "*developer*message*|*developer*prompt*|*developer*instruction*|!*template*|!*type*|!*mode*|!*file*|!*url*|!*id";
 
 bool mapping_holds_files(const struct model_value *value)
 {
@@ -76,13 +78,15 @@ static const char *name_of(const struct model_input *input)
     return input != NULL ? input->name : NULL;
 }
 
-/* What a model cannot do without, and has no answer to of its own, is what it is asked: if it is one text alone. */
+/* What a model cannot do without, and has no answer to of its own, is what it is asked: if it is one text alone, and by
+ * its name nothing else. */
 static const struct model_input *only_required_text(const struct model_schema *schema)
 {
     const struct model_input *only = NULL;
     for (size_t i = 0; schema != NULL && i < schema->input_count; i++) {
         const struct model_input *input = &schema->inputs[i];
-        if (!input->is_required || input->fallback != NULL || !is_plain_text(&input->value))
+        if (!input->is_required || input->fallback != NULL || !is_plain_text(&input->value) ||
+            model_view_excludes(prompt_names, input->name))
             continue;
         if (only != NULL)
             return NULL;

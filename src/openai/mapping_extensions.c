@@ -158,8 +158,11 @@ bool mapping_place_extensions(struct mapping *mapping, struct error *err)
             call_ignore(mapping->call, name);
             continue;
         }
+        const struct model_input *input = model_schema_find(mapping->model.schema, name);
         if (!mapping_place_fitting(mapping, name, json_incref(value), &changed))
-            return refuse_value(name, model_schema_find(mapping->model.schema, name), err);
+            return refuse_value(name, input, err);
+        if (input != NULL)
+            mapping_note_files(mapping, input);
         if (mapping_is_token_limit(mapping, name))
             mapping_keep_one_token_limit(mapping, name);
         if (changed)

@@ -132,6 +132,8 @@ static json_t *word_by_rank(const json_t *words, const json_t *given, bool *chan
     int wanted = rank_of(given), known = 0, distance = 0;
     json_t *nearest = NULL, *word;
     size_t index;
+    if (wanted < 0)
+        return NULL;
     json_array_foreach(words, index, word)
     {
         int rank = rank_of(word), away = rank > wanted ? rank - wanted : wanted - rank;
@@ -142,7 +144,7 @@ static json_t *word_by_rank(const json_t *words, const json_t *given, bool *chan
         }
     }
     *changed = distance > 0;
-    return wanted >= 0 && known > 1 ? nearest : NULL;
+    return known > 1 ? nearest : NULL;
 }
 
 /* Words belong to a schema that all threads share: they are read, and never referenced. */
@@ -300,26 +302,8 @@ static bool fit_list(const struct model_value *kind, json_t *given, json_t **fit
 
 /* --- unions --- */
 
-/* An enum may be written as a union of single words; only together they tell which one is nearest. NULL where it is
- * another union. */
-static json_t *words_of_union(const struct model_value *kind)
-{
-    json_t *words = json_array();
-    ensure(words != NULL);
-    for (size_t i = 0; i < kind->variant_count; i++) {
-        if (kind->variants[i].words == NULL) {
-            json_decref(words);
-            return NULL;
-        }
-        json_t *copy = json_deep_copy(kind->variants[i].words);
-        ensure(copy != NULL && json_array_extend(words, copy) == 0);
-        json_decref(copy);
-    }
-    return words;
-}
-
 /* What is given as it is comes before what has to be converted, and that before what has to be changed. */
-static bool fit_variant(const struct model_value *kind, json_t *given, json_t **fitted, bool *changed)
+static bool fit_union(const struct model_value *kind, json_t *given, json_t **fitted, bool *changed)
 {
     enum { NOT, CHANGED, CONVERTED, EQUAL };
     int best = NOT;
@@ -339,14 +323,6 @@ static bool fit_variant(const struct model_value *kind, json_t *given, json_t **
         *changed = value_changed;
     }
     return *fitted != NULL;
-}
-
-static bool fit_union(const struct model_value *kind, json_t *given, json_t **fitted, bool *changed)
-{
-    json_t *words = words_of_union(kind);
-    bool fits = words != NULL ? fit_word(words, given, fitted, changed) : fit_variant(kind, given, fitted, changed);
-    json_decref(words);
-    return fits;
 }
 
 /* --- all of it --- */

@@ -47,14 +47,19 @@ struct mapping {
 void mapping_place(struct mapping *mapping, const char *name, json_t *value);
 
 /* The same with a value made to fit the input, which the schema may not know (then as it is). False where it cannot be
- * made to fit: nothing is filled. *changed: it is not quite what was given. */
+ * made to fit, or where the input is filled already: nothing is done. *changed: it is not quite what was given. */
 bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *value, bool *changed);
 
 /* Of the names for the token limit a model takes one: takes those out of the input that are not `kept`. */
 void mapping_keep_one_token_limit(struct mapping *mapping, const char *kept);
 
-/* Is it one of the parameters that the route leaves out whatever the model takes? Any of the client's spellings is. */
+/* Does the route leave out this very name whatever the model takes? */
 bool mapping_is_dropped(const struct route *route, const char *name);
+
+enum { MAPPING_ALIAS_BYTES = 65 };
+
+/* The model as the client called it, for a message; in `quoted`, which is returned. */
+const char *mapping_quote_alias(const struct mapping *mapping, char quoted[MAPPING_ALIAS_BYTES]);
 
 /* --- mapping_extensions.c --- */
 
@@ -85,6 +90,9 @@ bool mapping_map_says_of(const struct route *route, const struct parameter *row,
  * as `_`. Exact names come before starred ones, whatever their order. Among inputs matched by one starred name the
  * first in the schema's order wins. NULL where there is none, or no schema. */
 const struct model_input *model_view_pick(const struct model_view *model, const char *names, unsigned types);
+
+/* Does such a list exclude the name? */
+bool model_view_excludes(const char *names, const char *name);
 
 /* The model's input for a parameter: by the route's map, else by the schema, else (without one) by the common name.
  * NULL where it has none. */
@@ -163,5 +171,8 @@ const char *model_view_media_input(const struct model_view *model, const char *k
  * one, it is left out and named (drop_params) or refused. `keeps_parts`: the operator says that the model reads
  * OpenAI's messages as they are, so they stay where they are and only their size is dealt with. */
 bool mapping_place_media(struct mapping *mapping, bool keeps_parts, json_t **rest, struct error *err);
+
+/* Of an input that is filled: call->uploads gets the files in it that are too large to be sent within the input. */
+void mapping_note_files(struct mapping *mapping, const struct model_input *input);
 
 #endif

@@ -13,7 +13,7 @@
 #include "prompt_int.h"
 
 /* What is larger is not to be sent within an input, Replicate says, but to be uploaded. */
-enum { INLINE_MAX_BYTES = 256 * 1024, QUOTE_BYTES = 65, PATH_BYTES = 64 };
+enum { INLINE_MAX_BYTES = 256 * 1024, QUOTE_BYTES = 65, PATH_BYTES = 64, KIND_BYTES = 400 };
 
 const char *const media_kinds[] = {"image", "audio", "video", "file", NULL};
 
@@ -82,10 +82,12 @@ bool mapping_has_media(const struct mapping *mapping)
 
 /* One input of the model, being filled; two kinds may share it. */
 struct slot {
-    const char *name; /* NULL: not used */
+    const char *name;                /* NULL: not used */
+    const struct model_input *input; /* NULL: nothing is known of it */
     json_t *uris;
-    bool is_list;
+    bool is_list; /* also of a single one */
     size_t limit;
+    char path[ERROR_PARAM_BYTES]; /* of the last part in it */
 };
 
 /* Media being taken out of messages. */
@@ -104,14 +106,19 @@ static bool is_list_name(const char *name)
     return false;
 }
 
+/* An input that takes one and a list gets a list where there are several, or where its name speaks of several. */
 static void open_slot(const struct model_view *model, const char *name, struct slot *slot)
 {
     const struct model_input *input = model_schema_find(model->schema, name);
-    if (input != NULL)
-        slot->is_list = (input->value.types & VALUE_ARRAY) != 0;
-    else
-        slot->is_list = is_list_name(name) || json_is_array(json_object_get(model->route->input, name));
-    slot->limit = !slot->is_list ? 1 : input != NULL && input->value.max_items > 0 ? input->value.max_items : SIZE_MAX;
+    unsigned types = input != NULL ? input->value.types : VALUE_STRING;
+    bool is_by_name = is_list_name(name);
+    if (input == NULL && (is_by_name || json_is_array(json_object_get(model->route->input, name))))
+        types = VALUE_ARRAY;
+    slot->is_list = (types & VALUE_ARRAY) && (is_by_name || !(types & VALUE_STRING));
+    slot->limit = !(types & VALUE_ARRAY) ? 1 : SIZE_MAX;
+    if (input != NULL && slot->limit > 1 && input->value.max_items > 0)
+        slot->limit = input->value.max_items;
+    slot->input = input;
     slot->name = name;
     slot->uris = json_array();
     ensure(slot->uris != NULL);
@@ -127,16 +134,56 @@ static struct slot *slot_for(struct taking *taking, const char *name)
     return slot;
 }
 
+static bool is_too_large(const json_t *uri)
+{
+    size_t length = json_string_length(uri);
+    return length > INLINE_MAX_BYTES && data_uri_is(json_string_value(uri), length);
+}
+
 /* The very string that stands in the input is remembered: it is to be replaced there. */
 static void note_upload(struct call *call, json_t *uri)
 {
-    const char *text = json_string_value(uri);
-    size_t length = json_string_length(uri);
-    if (length <= INLINE_MAX_BYTES || !data_uri_is(text, length))
+    if (!is_too_large(uri))
         return;
     if (call->uploads == NULL)
         call->uploads = json_array();
     ensure(call->uploads != NULL && json_array_append(call->uploads, uri) == 0);
+}
+
+static bool has_too_large(const struct slot *slot)
+{
+    size_t index;
+    json_t *uri;
+    json_array_foreach(slot->uris, index, uri) if (is_too_large(uri)) return true;
+    return false;
+}
+
+/* What the input gets, as a new reference; NULL where it takes no such thing: a URI cannot be made to fit. What is
+ * uploaded becomes a short one. */
+static json_t *value_of(const struct slot *slot)
+{
+    bool as_list = slot->is_list || json_array_size(slot->uris) > 1, changed = false;
+    json_t *value = as_list ? slot->uris : json_array_get(slot->uris, 0), *fitted = NULL;
+    if (slot->input == NULL || has_too_large(slot))
+        return json_incref(value);
+    if (mapping_fit(&slot->input->value, value, &fitted, &changed) && !changed)
+        return fitted;
+    json_decref(fitted);
+    return NULL;
+}
+
+static bool refuse_uri(const struct slot *slot, struct error *err)
+{
+    char name[QUOTE_BYTES];
+    struct buf kind;
+    error_quote(name, sizeof name, slot->name, strlen(slot->name), NULL);
+    buf_init(&kind, KIND_BYTES);
+    mapping_append_kind(&kind, &slot->input->value);
+    error_set(err, ERROR_INVALID_VALUE, slot->path,
+              "`%s` does not fit this model's input `%s`, which has to be %s. Send a shorter URL of the file.",
+              slot->path, name, kind.length > 0 ? buf_text(&kind) : "of another kind");
+    buf_dispose(&kind);
+    return false;
 }
 
 static bool add(struct taking *taking, const char *name, const struct media_part *media, const char *path,
@@ -152,7 +199,10 @@ static bool add(struct taking *taking, const char *name, const struct media_part
     json_t *uri = media_part_uri(media);
     note_upload(taking->mapping->call, uri);
     ensure(json_array_append_new(slot->uris, uri) == 0);
-    return true;
+    snprintf(slot->path, sizeof slot->path, "%s", path);
+    json_t *value = value_of(slot);
+    json_decref(value);
+    return value != NULL || refuse_uri(slot, err);
 }
 
 /* "text, images and videos". */
@@ -179,13 +229,11 @@ static bool refuse(const struct taking *taking, enum media_kind kind, const char
     struct buf taken;
     buf_init(&taken, 256);
     append_taken(taking, &taken);
-    char alias[QUOTE_BYTES];
-    const char *name = mapping->call->alias != NULL ? mapping->call->alias : mapping->model.route->alias;
-    error_quote(alias, sizeof alias, name, strlen(name), NULL);
+    char alias[MAPPING_ALIAS_BYTES];
     error_set(err, ERROR_UNSUPPORTED_PARAMETER, path,
               "`%s` is %s, and the model `%s` takes %s. Leave the part out, or have the operator name an input for it "
               "under `map` (`%s`), or allow leaving it out with `drop_params: true`.",
-              path, media_names[kind].one, alias, buf_text(&taken), media_kinds[kind]);
+              path, media_names[kind].one, mapping_quote_alias(mapping, alias), buf_text(&taken), media_kinds[kind]);
     buf_dispose(&taken);
     return false;
 }
@@ -280,8 +328,7 @@ static bool fill_slots(struct taking *taking)
     bool filled = false;
     for (int i = 0; i < MEDIA_KIND_COUNT && taking->slots[i].name != NULL; i++) {
         const struct slot *slot = &taking->slots[i];
-        mapping_place(taking->mapping, slot->name,
-                      json_incref(slot->is_list ? slot->uris : json_array_get(slot->uris, 0)));
+        mapping_place(taking->mapping, slot->name, value_of(slot));
         filled = true;
     }
     return filled;
@@ -302,6 +349,21 @@ static bool place_taken(struct taking *taking, json_t **rest, struct error *err)
         "`%s` is no text, this model has no input for it, and without it the messages are empty. Send some "
         "text too.",
         taking->dropped);
+}
+
+/* What a client sends under the model's own name nobody has looked at yet; what is no sound data: URI is the model's to
+ * judge. */
+void mapping_note_files(struct mapping *mapping, const struct model_input *input)
+{
+    json_t *value = json_object_get(mapping->input, input->name);
+    size_t count = json_is_array(value) ? json_array_size(value) : 1;
+    for (size_t i = 0; mapping_holds_files(&input->value) && i < count; i++) {
+        json_t *uri = json_is_array(value) ? json_array_get(value, i) : value;
+        struct data_uri data;
+        if (is_too_large(uri) && data_uri_parse(json_string_value(uri), json_string_length(uri), &data) &&
+            data_uri_is_sound(&data))
+            note_upload(mapping->call, uri);
+    }
 }
 
 static bool has_media(const json_t *messages)

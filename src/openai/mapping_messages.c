@@ -9,8 +9,6 @@
 #include "openai/prompt.h"
 #include "prompt_int.h"
 
-enum { QUOTE_BYTES = 65 };
-
 json_t *mapping_text(const struct buf *text)
 {
     json_t *value = json_stringn(buf_text(text), text->length);
@@ -64,7 +62,7 @@ static size_t data_bytes_of_all(const json_t *messages)
 static bool simplify_content(json_t *message, struct error *err)
 {
     json_t *content = json_object_get(message, "content");
-    if (content == NULL || json_is_null(content) || json_is_string(content))
+    if (json_is_string(content))
         return true;
     struct buf text;
     buf_init(&text, MESSAGES_MAX_BYTES);
@@ -75,18 +73,38 @@ static bool simplify_content(json_t *message, struct error *err)
     return fine;
 }
 
-/* The message as models know it. OpenAI's clients send back what OpenAI's answers hold, members that are null too. */
+/* The members of a message by OpenAI's specification. Clients send back whole answers, thoughts and annotations too,
+ * and OpenAI's own models refuse what is none of these. */
+static bool is_known_member(const char *name)
+{
+    static const char *const names[] = {
+        "role", "content", "name", "refusal", "audio", "tool_calls", "tool_call_id", "function_call",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The message as models know it. Templates put the content between texts, so it is a text even where nothing was said.
+ */
 static json_t *known_message(json_t *message, struct error *err)
 {
-    json_t *known = json_copy(message);
+    json_t *known = json_object();
     const char *name;
     json_t *value;
-    void *next;
     ensure(known != NULL);
-    json_object_foreach_safe(known, next, name, value) if (json_is_null(value) && strcmp(name, "content") != 0)
-        json_object_del(known, name);
+    json_object_foreach(message, name, value)
+    {
+        if (json_is_null(value) && strcmp(name, "content") == 0)
+            ensure(json_object_set_new(known, name, json_string("")) == 0);
+        else if (is_known_member(name) && !json_is_null(value))
+            ensure(json_object_set(known, name, value) == 0);
+    }
     if (prompt_is_instruction(known))
         ensure(json_object_set_new(known, "role", json_string("system")) == 0);
+    if (json_object_get(known, "content") == NULL)
+        ensure(json_object_set_new(known, "content", json_string("")) == 0);
     if (simplify_content(known, err))
         return known;
     json_decref(known);
@@ -121,14 +139,10 @@ static json_t *list_as_text(struct call *call, const struct buf *dump)
     return mapping_text(dump);
 }
 
-/* A model that has a prompt besides would have to choose; so nobody else may fill that one. */
-static void block_texts(struct mapping *mapping, const char *list)
+void mapping_block_beside(struct mapping *mapping, const char *list, const char *name)
 {
-    const char *prompt = model_view_prompt_input(&mapping->model);
-    if (prompt != NULL && strcmp(prompt, list) != 0)
-        mapping_block(mapping, prompt);
-    if (mapping->model.schema != NULL)
-        mapping_block(mapping, model_view_system_input(&mapping->model));
+    if (name != NULL && strcmp(name, list) != 0)
+        mapping_block(mapping, name);
 }
 
 /* `as_they_are`: the operator says that the model reads what OpenAI's clients send. */
@@ -147,7 +161,9 @@ static bool place_list(struct mapping *mapping, const struct conversation_inputs
         mapping->call->prompt_bytes = dump.length - data_bytes_of_all(list);
         mapping_place(mapping, inputs->list,
                       inputs->kind == CONVERSATION_TEXT ? list_as_text(mapping->call, &dump) : json_incref(list));
-        block_texts(mapping, inputs->list);
+        mapping_block_beside(mapping, inputs->list, model_view_prompt_input(&mapping->model));
+        if (mapping->model.schema != NULL)
+            mapping_block_beside(mapping, inputs->list, model_view_system_input(&mapping->model));
     }
     buf_dispose(&dump);
     json_decref(list);
@@ -198,13 +214,11 @@ static bool refuse_text(struct mapping *mapping, const struct buf *system, const
         return error_set(err, ERROR_UNSUPPORTED_PARAMETER, "messages",
                          "This model is configured to have no input for a prompt. Have the operator name one under "
                          "`map` (`prompt` or `messages`).");
-    char alias[QUOTE_BYTES];
-    const char *name = call->alias != NULL ? call->alias : route->alias;
-    error_quote(alias, sizeof alias, name, strlen(name), NULL);
+    char alias[MAPPING_ALIAS_BYTES];
     return error_set(err, ERROR_UNSUPPORTED_PARAMETER, "messages",
                      "The model `%s` has no input for a prompt. Use a model that takes text, or have the operator name "
                      "the input under `map` (`prompt` or `messages`).",
-                     alias);
+                     mapping_quote_alias(mapping, alias));
 }
 
 bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,

@@ -41,6 +41,10 @@ json_t *mapping_text(const struct buf *text);
 /* Sees to it that the input stays empty: neither the operator's default nor the client may fill it. NULL is fine. */
 void mapping_block(struct mapping *mapping, const char *name);
 
+/* The same for a text beside the list that the messages went to, for a model that has both would have to choose. One
+ * that is the list itself stays. */
+void mapping_block_beside(struct mapping *mapping, const char *list, const char *name);
+
 /* The messages, and before them the system text that the operator has set as the default of the input for it, where the
  * client gives none: a model that gets its instructions with the messages does not look at that input. A new reference.
  */

@@ -102,7 +102,7 @@ static bool next_part(const char **names, struct part_of_names *part)
     return true;
 }
 
-static bool is_excluded(const char *names, const char *name)
+bool model_view_excludes(const char *names, const char *name)
 {
     struct part_of_names part;
     while (next_part(&names, &part))
@@ -128,11 +128,19 @@ static const struct model_input *pick(const struct model_schema *schema, const c
         for (size_t i = 0; i < schema->input_count; i++) {
             const struct model_input *input = &schema->inputs[i];
             if (input->is_deprecated == deprecated && matches(part.text, part.end, input->name) &&
-                may_hold(input, types) && (kind == PART_EXACT || !is_excluded(names, input->name)))
+                may_hold(input, types) && (kind == PART_EXACT || !model_view_excludes(names, input->name)))
                 return input;
         }
     }
     return NULL;
+}
+
+static bool has_deprecated(const struct model_schema *schema)
+{
+    for (size_t i = 0; i < schema->input_count; i++)
+        if (schema->inputs[i].is_deprecated)
+            return true;
+    return false;
 }
 
 const struct model_input *model_view_pick(const struct model_view *model, const char *names, unsigned types)
@@ -140,10 +148,12 @@ const struct model_input *model_view_pick(const struct model_view *model, const 
     const struct model_input *input = NULL;
     if (model->schema == NULL || names == NULL)
         return NULL;
-    for (int deprecated = 0; input == NULL && deprecated <= 1; deprecated++) {
-        input = pick(model->schema, names, types, PART_EXACT, deprecated == 1);
+    /* Most models have no such input, and a second round for none would cost as much as the first. */
+    int rounds = has_deprecated(model->schema) ? 2 : 1;
+    for (int round = 0; input == NULL && round < rounds; round++) {
+        input = pick(model->schema, names, types, PART_EXACT, round == 1);
         if (input == NULL)
-            input = pick(model->schema, names, types, PART_STARRED, deprecated == 1);
+            input = pick(model->schema, names, types, PART_STARRED, round == 1);
     }
     return input;
 }

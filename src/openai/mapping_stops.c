@@ -10,8 +10,10 @@
 
 enum { STOPS_MAX_BYTES = 1 << 28 };
 
-static const char stop_picks[] = "stop|stop_sequences|stop_sequence|stop_words|stop_strings|stops|*stop*|!*early*|"
-                                 "!*token_id*|!*mode*|!*reason*|!*threshold*";
+static const char stop_picks[] =
+    "stop|stop_sequences|stop_sequence|stop_words|stop_strings|stops|stop_on|stop_at|*stop*seq*|*stop*word*|"
+    "*stop*str*|*stop*token*|*stop*text*|*stop*phrase*|!*early*|!*token_id*|!*mode*|"
+    "!*reason*|!*threshold*|!*language*|!*nonstop*|!*non_stop*";
 
 const char *mapping_stops_input(const struct model_view *model)
 {
@@ -83,10 +85,13 @@ static bool takes_text(const char *name, const struct model_input *input, const 
     return json_is_string(set) || (!json_is_array(set) && strcmp(name, "stop_sequences") == 0);
 }
 
-/* Some inputs take so many stops and no more; the client's last ones are left to the cut here. */
-static void shorten(json_t *stops, const struct model_input *input)
+/* Some inputs take so many stops and no more; then the client's, which stand between `first` and `end`, are left to the
+ * cut here, the last ones first. */
+static void shorten(json_t *stops, size_t first, size_t end, const struct model_input *input)
 {
     size_t most = input != NULL ? input->value.max_items : 0;
+    for (; most > 0 && json_array_size(stops) > most && end > first; end--)
+        json_array_remove(stops, end - 1);
     while (most > 0 && json_array_size(stops) > most)
         json_array_remove(stops, json_array_size(stops) - 1);
 }
@@ -100,9 +105,11 @@ static void tell_model(struct mapping *mapping, const char *name, const json_t *
     json_t *stops = json_array();
     ensure(stops != NULL);
     add_all(stops, configured);
+    size_t first = json_array_size(stops);
     add_all(stops, given);
+    size_t end = json_array_size(stops);
     add_all(stops, fallback);
-    shorten(stops, input);
+    shorten(stops, first, end, input);
     json_t *value = is_text ? joined(stops) : json_incref(stops);
     if (value != NULL)
         (void)mapping_place_fitting(mapping, name, value, &changed);

@@ -36,13 +36,14 @@ bool mapping_place_items(struct mapping *mapping, const struct conversation_inpu
     if (fine) {
         json_t *items = json_array();
         ensure(items != NULL);
-        if (inputs->system != NULL && prompt_has_instructions(messages))
+        /* Instructions alone are what the client wants answered: a list without any item is refused. */
+        if (inputs->system != NULL && prompt_has_instructions(messages) && turns.count > 0)
             mapping_place(mapping, inputs->system, mapping_text(&system));
         else if (system.length > 0)
             ensure(json_array_append_new(items, item_of("system", "input_text", &system)) == 0);
         mapping->call->prompt_bytes = system.length + append_items(items, &turns);
         mapping_place(mapping, inputs->list, items);
-        mapping_block(mapping, model_view_prompt_input(&mapping->model));
+        mapping_block_beside(mapping, inputs->list, model_view_prompt_input(&mapping->model));
     }
     buf_dispose(&system);
     prompt_turns_dispose(&turns);

@@ -16,8 +16,10 @@
     "!*image*|!*min*|!*per_*"
 #define TEMPERATURE_PICKS                                                                                              \
     "temperature|sampling_temperature|text_temperature|text_temp|temp|*temperature*|!*increment*|!*color*|!*audio*|"   \
-    "!*wave*|!*image*"
-#define TOP_P_PICKS "top_p|topp|nucleus_p|nucleus|nucleus_sampling|*top_p|*top_p_*|*topp|*nucleus*|!*stop*"
+    "!*wave*|!*image*|!*unit*|!*decay*|!*fallback*|!*schedule*"
+#define TOP_P_PICKS                                                                                                    \
+    "top_p|topp|nucleus_p|nucleus|nucleus_sampling|*top_p|*top_p_*|*topp|*nucleus*|!*stop*|!*decay*|!*keep*|!*"        \
+    "schedule*"
 #define PRESENCE_PICKS "presence_penalty|presencepenalty|*presence*penalty*|!*repet*|!*length*"
 #define FREQUENCY_PICKS "frequency_penalty|frequencypenalty|*frequency*penalty*|!*repet*|!*length*"
 #define SEED_PICKS "seed|random_seed|rng_seed|*seed|seed_*|!*strength*|!*scale*|!*count*|!*variation*"

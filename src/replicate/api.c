@@ -106,6 +106,8 @@ static bool parse_object(const json_t *root, const char *token, struct api_predi
         prediction->version[0] = '\0';
     prediction->output = json_incref(present_member(root, "output"));
     parse_usage(root, &prediction->usage);
+    prediction->ran_after_ms = api_ms_between(json_text(root, "created_at"), json_text(root, "started_at"));
+    prediction->ended_after_ms = api_ms_between(json_text(root, "created_at"), json_text(root, "completed_at"));
     const char *stream_url = json_text(json_object_get(root, "urls"), "stream");
     /* A URL that is cut is another URL. */
     if (stream_url != NULL && strlen(stream_url) < sizeof prediction->stream_url)

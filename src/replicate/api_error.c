@@ -14,6 +14,9 @@
 /* Longer waits than a day are nonsense, and would overflow sums of times. */
 static const double WAIT_LONGEST_S = 24 * 60 * 60;
 
+/* More a minute is as good as no limit. */
+enum { RATE_MAX = 1000000 };
+
 /* An error answer, opened once for all that is read from it. */
 struct refusal {
     int status;
@@ -83,6 +86,38 @@ int64_t api_retry_after_ms(const char *body, size_t length)
     int64_t wait_ms = retry_after_of(root);
     json_decref(root);
     return wait_ms;
+}
+
+/* The number that stands before `mark`; 0 where there is none. */
+static int64_t number_before(const char *text, const char *mark)
+{
+    const char *end = strstr(text, mark);
+    const char *start = end;
+    while (start != NULL && start > text && start[-1] >= '0' && start[-1] <= '9')
+        start--;
+    if (start == end)
+        return 0;
+    long long number = strtoll(start, NULL, 10);
+    return number > RATE_MAX ? RATE_MAX : number;
+}
+
+/* The number behind `mark`; 0 where there is none. */
+static int64_t number_after(const char *text, const char *mark)
+{
+    const char *at = strstr(text, mark);
+    if (at == NULL || at[strlen(mark)] < '0' || at[strlen(mark)] > '9')
+        return 0;
+    long long number = strtoll(at + strlen(mark), NULL, 10);
+    return number > RATE_MAX ? RATE_MAX : number;
+}
+
+void api_told_rate(const char *body, size_t length, int64_t *per_minute, int64_t *burst)
+{
+    json_t *root = json_parse_lenient(body, length);
+    const char *detail = json_text(root, "detail");
+    *per_minute = detail == NULL ? 0 : number_before(detail, " requests per minute");
+    *burst = detail == NULL ? 0 : number_after(detail, "burst of ");
+    json_decref(root);
 }
 
 /* The first field that Replicate complains about. A missing one is reported on its parent, with its name in the words

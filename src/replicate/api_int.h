@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/job.h"
 
@@ -22,5 +23,9 @@ void api_quote_value(char *out, size_t size, const json_t *value, const char *se
 
 /* Token counts from a prediction's `metrics`, in both spellings. */
 void api_usage_from_metrics(const json_t *metrics, struct usage *usage);
+
+/* The time from one timestamp ("2026-03-01T10:20:30.123456Z") to another, in ms; -1 where either is none, or they are
+ * in the wrong order. NULL is fine. */
+int64_t api_ms_between(const char *from, const char *to);
 
 #endif

@@ -17,11 +17,16 @@ enum {
     PURGE_AT_ONCE = 8, /* looked at on each entry, so that none pays for all */
 };
 
+/* A place in a bucket, which is left without a walk through it: of one request there may be thousands. */
+struct chain_link {
+    struct chain_link *next, **place; /* place: what points to this one */
+};
+
 struct join {
-    struct list_link link; /* in the table; not in it: self-linked */
-    struct join *next_by_body, *next_by_key;
+    struct list_link link; /* in the list by age, while it is in the table */
+    struct chain_link body_link, key_link;
     struct joins *joins;
-    size_t references, interest;
+    size_t references, interest, followers;
     bool is_listed; /* may be joined */
     bool is_ended, is_gone;
     struct error *error; /* with which it ended; NULL = none */
@@ -34,7 +39,7 @@ struct joins {
     pthread_mutex_t mutex;
     unsigned char hash_key[HASH_KEY_BYTES];
     struct list by_age;
-    struct join *by_body[BUCKETS], *by_key[BUCKETS];
+    struct chain_link *by_body[BUCKETS], *by_key[BUCKETS]; /* the newest first */
 };
 
 struct joins *joins_new(void)
@@ -69,16 +74,27 @@ static void drop_reference(struct join *join)
     free(join);
 }
 
+static void chain_add(struct chain_link **bucket, struct chain_link *link)
+{
+    link->next = *bucket;
+    link->place = bucket;
+    if (link->next != NULL)
+        link->next->place = &link->next;
+    *bucket = link;
+}
+
+static void chain_remove(struct chain_link *link)
+{
+    *link->place = link->next;
+    if (link->next != NULL)
+        link->next->place = link->place;
+}
+
 static void list_entry_in(struct joins *joins, struct join *join)
 {
-    struct join **body = &joins->by_body[bucket_of(join->request.body)];
-    join->next_by_body = *body;
-    *body = join;
-    if (join->request.has_key) {
-        struct join **key = &joins->by_key[bucket_of(join->request.key)];
-        join->next_by_key = *key;
-        *key = join;
-    }
+    chain_add(&joins->by_body[bucket_of(join->request.body)], &join->body_link);
+    if (join->request.has_key)
+        chain_add(&joins->by_key[bucket_of(join->request.key)], &join->key_link);
     list_append(&joins->by_age, &join->link);
     join->is_listed = true;
     join->references++;
@@ -86,19 +102,11 @@ static void list_entry_in(struct joins *joins, struct join *join)
 
 static void unlist(struct join *join)
 {
-    struct joins *joins = join->joins;
     if (!join->is_listed)
         return;
-    struct join **place = &joins->by_body[bucket_of(join->request.body)];
-    while (*place != join)
-        place = &(*place)->next_by_body;
-    *place = join->next_by_body;
-    if (join->request.has_key) {
-        place = &joins->by_key[bucket_of(join->request.key)];
-        while (*place != join)
-            place = &(*place)->next_by_key;
-        *place = join->next_by_key;
-    }
+    chain_remove(&join->body_link);
+    if (join->request.has_key)
+        chain_remove(&join->key_link);
     list_remove(&join->link);
     join->is_listed = false;
     drop_reference(join);
@@ -125,18 +133,23 @@ static void purge(struct joins *joins, int64_t now_ms)
 
 static struct join *find_by_key(struct joins *joins, const struct join_request *request)
 {
-    struct join *join = joins->by_key[bucket_of(request->key)];
-    while (join != NULL && (memcmp(join->request.key, request->key, HASH_BYTES) != 0 || is_over(join, request->now_ms)))
-        join = join->next_by_key;
-    return join;
+    struct chain_link *link = joins->by_key[bucket_of(request->key)];
+    for (; link != NULL; link = link->next) {
+        struct join *join = list_entry(link, struct join, key_link);
+        if (memcmp(join->request.key, request->key, HASH_BYTES) == 0 && !is_over(join, request->now_ms))
+            return join;
+    }
+    return NULL;
 }
 
-/* Equal requests that are all first tries stay apart, so there may be several: the one that was left is the one that is
- * tried again. */
+/* Equal requests that are all first tries stay apart, so there may be several: the one that was left last is the one
+ * that is tried again. */
 static struct join *find_by_body(struct joins *joins, const struct join_request *request)
 {
     struct join *best = NULL;
-    for (struct join *join = joins->by_body[bucket_of(request->body)]; join != NULL; join = join->next_by_body) {
+    struct chain_link *link = joins->by_body[bucket_of(request->body)];
+    for (; link != NULL && (best == NULL || best->interest > 0); link = link->next) {
+        struct join *join = list_entry(link, struct join, body_link);
         if (memcmp(join->request.body, request->body, HASH_BYTES) != 0 || is_over(join, request->now_ms))
             continue;
         if (best == NULL || join->interest < best->interest)
@@ -241,13 +254,14 @@ void join_created(struct join *join, size_t index, const char *id)
     pthread_mutex_unlock(&join->joins->mutex);
 }
 
+/* Of several choices one may fail after another has succeeded: then the request has failed. */
 static void end(struct join *join, const struct error *error, int64_t now_ms)
 {
-    if (join->is_ended)
-        return;
+    if (!join->is_ended)
+        join->until_ms = now_ms + JOIN_ENDED_MS;
+    bool is_told = join->error != NULL || (join->is_ended && join->request.choices == 1);
     join->is_ended = true;
-    join->until_ms = now_ms + JOIN_ENDED_MS;
-    if (error == NULL)
+    if (error == NULL || is_told)
         return;
     join->error = xcalloc(1, sizeof *join->error);
     *join->error = *error;
@@ -274,6 +288,25 @@ void join_gone(struct join *join)
     pthread_mutex_unlock(&join->joins->mutex);
 }
 
+static void add_followers(struct join *join, size_t more)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    join->followers += more;
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+void join_follow(struct join *join)
+{
+    add_followers(join, 1);
+}
+
+void join_unfollow(struct join *join)
+{
+    add_followers(join, (size_t)-1);
+}
+
 bool join_may_cancel(struct join *join, size_t own)
 {
     if (join == NULL)
@@ -282,6 +315,23 @@ bool join_may_cancel(struct join *join, size_t own)
     bool may = join->interest <= own;
     if (may && join->error == NULL) /* an error is told to a retry, whatever becomes of the rest */
         unlist(join);
+    pthread_mutex_unlock(&join->joins->mutex);
+    return may;
+}
+
+/* What has ended needs nobody any more; of several choices it is not known that all have. */
+static bool may_let_go(const struct join *join)
+{
+    bool has_succeeded = join->is_ended && join->error == NULL && join->request.choices == 1;
+    return join->followers > 0 || has_succeeded;
+}
+
+bool join_may_let_go(struct join *join)
+{
+    if (join == NULL)
+        return false;
+    pthread_mutex_lock(&join->joins->mutex);
+    bool may = may_let_go(join);
     pthread_mutex_unlock(&join->joins->mutex);
     return may;
 }

@@ -28,6 +28,7 @@ struct entry {
     char version[MODEL_VERSION_BYTES]; /* "" = unknown */
     int64_t version_at_ms;
     int64_t duration_ms; /* -1 = unknown */
+    struct usual_time usual[MODEL_PHASE_COUNT];
 };
 
 struct model_memory {
@@ -156,5 +157,24 @@ void model_memory_learn_duration(struct model_memory *memory, const char *key, i
     /* Half of each new one: after one slow boot, a few quick runs make a model count as quick again. */
     if (entry != NULL)
         entry->duration_ms = entry->duration_ms < 0 ? duration_ms : (entry->duration_ms + duration_ms) / 2;
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+void model_memory_usual(struct model_memory *memory, const char *key, enum model_phase phase, struct usual_time *usual)
+{
+    pthread_mutex_lock(&memory->mutex);
+    struct entry *entry = find(memory, key);
+    *usual = entry == NULL ? (struct usual_time){0} : entry->usual[phase];
+    pthread_mutex_unlock(&memory->mutex);
+}
+
+void model_memory_learn_usual(struct model_memory *memory, const char *key, enum model_phase phase, int64_t took_ms)
+{
+    if (took_ms < 0 || took_ms > DURATION_MAX_MS)
+        return;
+    pthread_mutex_lock(&memory->mutex);
+    struct entry *entry = find_or_add(memory, key);
+    if (entry != NULL)
+        usual_time_learn(&entry->usual[phase], took_ms);
     pthread_mutex_unlock(&memory->mutex);
 }

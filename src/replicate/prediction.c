@@ -45,6 +45,8 @@ static void clear_waits(struct prediction *prediction)
     loop_timer_clear(loop, &prediction->step);
     loop_timer_clear(loop, &prediction->deadline);
     loop_timer_clear(loop, &prediction->grace);
+    budget_turn_leave(&prediction->turn);
+    budget_share_clear(prediction->budget, &prediction->share);
 }
 
 static void prediction_free(struct prediction *prediction)
@@ -53,6 +55,7 @@ static void prediction_free(struct prediction *prediction)
     prediction_stream_dispose(prediction);
     list_remove(&prediction->link);
     join_unref(prediction->join);
+    budget_unref(&prediction->budget);
     job_free(prediction->job);
     free(prediction->memory_key);
     free(prediction);
@@ -125,13 +128,22 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
     observer->finished(prediction->arg, prediction->index, outcome);
 }
 
-/* The duration counts from the create, as a held create would: that is what it decides about next time. */
-static void succeed(struct prediction *prediction, struct api_prediction *answer)
+/* The duration counts from the create, as a held create would: that is what it decides about next time. Whoever only
+ * follows an earlier try came late, and knows no duration; and it is counted once. */
+static void learn_success(struct prediction *prediction, const struct api_prediction *answer)
 {
     struct engine *engine = prediction->engine;
+    if (prediction->job->follow_id[0] != '\0')
+        return;
     metrics_add(engine->options.metrics, METRIC_predictions_succeeded_total, 1);
-    join_ended(prediction->join, NULL, clock_now_ms());
     model_memory_learn_duration(engine->options.models, prediction->memory_key, clock_now_ms() - prediction->sent_ms);
+    prediction_learn_times(prediction, answer);
+}
+
+static void succeed(struct prediction *prediction, struct api_prediction *answer)
+{
+    learn_success(prediction, answer);
+    join_ended(prediction->join, NULL, clock_now_ms());
     prediction_end(prediction);
     struct error error = {0};
     if (prediction->job->wants_pieces && !prediction_pieces_finish(prediction, answer->output, &error)) {
@@ -188,7 +200,9 @@ static int64_t poll_delay_ms(struct prediction *prediction)
 {
     int64_t longest_ms = prediction->job->poll_interval_ms;
     if (!prediction->stream.is_done)
-        return pacing_poll_delay_ms(prediction->status_polls, prediction->status == API_STATUS_PROCESSING, longest_ms);
+        return prediction_plan_ms(
+            prediction,
+            pacing_poll_delay_ms(prediction->status_polls, prediction->status == API_STATUS_PROCESSING, longest_ms));
     /* The stream said that it is over; the status follows within moments. */
     int64_t delay_ms = SETTLING_FIRST_MS << (prediction->settling_polls < 8 ? prediction->settling_polls : 8);
     prediction->settling_polls++;
@@ -216,11 +230,13 @@ void prediction_take_answer(struct prediction *prediction, struct api_prediction
         memcpy(prediction->ran_version, answer->version, sizeof prediction->ran_version);
     if (answer->status != prediction->status)
         prediction->status_polls = 0;
+    if (!api_status_is_terminal(answer->status))
+        prediction_note_times(prediction, answer);
     prediction->status = answer->status;
     if (api_status_is_terminal(answer->status)) {
         conclude(prediction, answer);
     } else if (prediction->wish == WISH_CANCEL) {
-        prediction_start_cancel(prediction);
+        prediction_cancel_or_leave(prediction);
     } else if (prediction->wish == WISH_KEEP) {
         prediction_end(prediction);
     } else {
@@ -271,7 +287,7 @@ static char *memory_key(const struct target *target)
 static void follow_existing(struct prediction *prediction)
 {
     snprintf(prediction->id, sizeof prediction->id, "%s", prediction->job->follow_id);
-    prediction->created_ms = prediction->sent_ms = prediction->started_ms;
+    prediction->created_ms = prediction->sent_ms = prediction->seen_ms = prediction->started_ms;
     prediction_sleep(prediction, 0);
 }
 
@@ -287,7 +303,8 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     prediction->job = job_take(job);
     prediction->memory_key = memory_key(&prediction->job->target);
     prediction->started_ms = clock_now_ms();
-    prediction->created_ms = -1;
+    prediction->created_ms = prediction->running_ms = -1;
+    prediction->budget = budget_of(engine->options.pacing, prediction->job->base_url, prediction->job->token);
     prediction->join = prediction->job->join;
     prediction->job->join = NULL;
     loop_timer_init(&prediction->step, on_step_due, prediction);

@@ -10,8 +10,11 @@
 #include "base/log.h"
 #include "prediction_int.h"
 
-/* From so many in a row it is the answers that are at fault; fewer may be a gateway's passing trouble. */
-enum { UNREADABLE_POLLS = 3 };
+enum {
+    /* From so many in a row it is the answers that are at fault; fewer may be a gateway's passing trouble. */
+    UNREADABLE_POLLS = 3,
+    LOOK_AGAIN_MS = 1000, /* whether another request still wants it, or follows it by now */
+};
 
 /* An observer that is still there is one of those who want it. */
 static size_t own_interest(const struct prediction *prediction)
@@ -19,22 +22,39 @@ static size_t own_interest(const struct prediction *prediction)
     return prediction->observer != NULL ? 1 : 0;
 }
 
-void prediction_cancel_or_leave(struct prediction *prediction)
+/* Another request wants it, but could not cancel it yet, or needs the files that are deleted when this one ends: it is
+ * polled until that has changed. */
+static void stand_by(struct prediction *prediction)
 {
-    if (join_may_cancel(prediction->join, own_interest(prediction)))
-        prediction_start_cancel(prediction);
-    else
-        prediction_end(prediction);
+    prediction->wish = WISH_GRACE;
+    prediction->is_paused = false;
+    if (prediction->state == PREDICTION_STREAMING)
+        prediction_stream_leave(prediction, LOOK_AGAIN_MS);
+    else if (prediction->transfer == NULL && prediction->step.place == 0)
+        prediction_sleep(prediction, LOOK_AGAIN_MS);
+    loop_timer_set(prediction->engine->options.loop, &prediction->grace, clock_now_ms() + LOOK_AGAIN_MS);
 }
 
-/* A create under way has no id yet that could be cancelled; the wish is acted upon when it comes. Nothing that is
- * abandoned is in STREAMING: without an observer there is nothing to stream. */
+/* An observer is told by the caller, and follows it until then: what is to become of it is decided a moment later. */
+void prediction_cancel_or_leave(struct prediction *prediction)
+{
+    bool is_free = prediction->observer == NULL && prediction->job->hold == NULL;
+    if (is_free && join_may_let_go(prediction->join))
+        prediction_end(prediction);
+    else if (join_may_cancel(prediction->join, own_interest(prediction)))
+        prediction_start_cancel(prediction);
+    else
+        stand_by(prediction);
+}
+
+/* A create under way has no id yet that could be cancelled; the wish is acted upon when it comes, unless another wants
+ * it then. Nothing that is abandoned is in STREAMING: without an observer there is nothing to stream. */
 static void end_grace(struct prediction *prediction)
 {
     if (prediction->state != PREDICTION_CREATING)
         prediction_cancel_or_leave(prediction);
     else
-        prediction->wish = join_may_cancel(prediction->join, 0) ? WISH_CANCEL : WISH_KEEP;
+        prediction->wish = WISH_CANCEL;
 }
 
 /* The cancel moves a prediction to another list, so the next link is taken before. */
@@ -81,19 +101,26 @@ static void timeout_error(const struct prediction *prediction, struct error *err
               job->timeout_hint == NULL ? "" : " ", job->timeout_hint == NULL ? "" : job->timeout_hint);
 }
 
+/* Nothing exists upstream, and nothing will: whoever joined it has to begin anew. */
+static void end_uncreated(struct prediction *prediction)
+{
+    join_gone(prediction->join);
+    prediction_end(prediction);
+}
+
 /* Nobody waits any longer; whatever exists, or comes to exist, is cancelled. */
 static void pass_deadline(struct prediction *prediction)
 {
     switch (prediction->state) {
     case PREDICTION_CREATING:
         if (prediction_is_unsent(prediction))
-            prediction_end(prediction);
+            end_uncreated(prediction);
         else if (prediction->wish != WISH_KEEP)
-            prediction->wish = join_may_cancel(prediction->join, own_interest(prediction)) ? WISH_CANCEL : WISH_KEEP;
+            prediction->wish = WISH_CANCEL;
         break;
     case PREDICTION_BACKOFF:
     case PREDICTION_RESOLVING:
-        prediction_end(prediction);
+        end_uncreated(prediction);
         break;
     default:
         prediction_cancel_or_leave(prediction);
@@ -139,11 +166,13 @@ static void abandon_existing(struct prediction *prediction, int64_t grace_ms)
     }
 }
 
-/* Nothing exists upstream, and nothing will: whoever joined it has to begin anew. */
-static void end_uncreated(struct prediction *prediction)
+/* Its files are deleted when it ends here, so with files it is followed for as long as Replicate lets it run. */
+static int64_t true_grace_ms(const struct prediction *prediction, int64_t grace_ms)
 {
-    join_gone(prediction->join);
-    prediction_end(prediction);
+    int64_t left_ms = prediction->job->deadline_ms - clock_now_ms();
+    if (grace_ms != PREDICTION_KEEP || prediction->job->hold == NULL)
+        return grace_ms;
+    return left_ms > 0 ? left_ms : 0;
 }
 
 /* The observer is forgotten first: nothing that follows may call it. */
@@ -154,6 +183,7 @@ void prediction_abandon(struct prediction **handle, int64_t grace_ms)
     ensure(prediction->observer != NULL);
     ensure(grace_ms >= 0 || grace_ms == PREDICTION_KEEP);
     prediction->observer = NULL;
+    grace_ms = true_grace_ms(prediction, grace_ms);
     prediction->wish = grace_ms == 0 ? WISH_CANCEL : grace_ms == PREDICTION_KEEP ? WISH_KEEP : WISH_GRACE;
     switch (prediction->state) {
     case PREDICTION_DONE:

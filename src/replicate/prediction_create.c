@@ -66,6 +66,7 @@ static void created(struct prediction *prediction, const struct transfer_answer 
     memcpy(prediction->id, parsed.id, sizeof prediction->id);
     join_created(prediction->join, prediction->index, prediction->id);
     prediction->created_ms = clock_now_ms();
+    prediction->seen_ms = prediction->sent_ms;
     json_decref(prediction->job->input); /* it may be large, and the wait long */
     prediction->job->input = NULL;
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_created_total, 1);
@@ -99,14 +100,52 @@ static void create_lost(struct prediction *prediction, const char *detail)
     prediction_fail(prediction, &error);
 }
 
-/* Waits as long as Replicate says, and longer each time, for refused tries count against the limit too. */
-static void throttled(struct prediction *prediction, struct error *error)
+/* ---- its turn ----
+ *
+ * All who create with the same token share one budget, and wait in line for it. */
+
+/* True: its turn has come. Else it waits for it, or fails where the turn comes only after its time is over: now, or, as
+ * the observer may not hear of it from inside the start, in a moment. */
+static bool has_turn(struct prediction *prediction)
 {
-    int64_t wait_ms = pacing_backoff_ms(++prediction->throttled_creates);
-    if (error->retry_after_ms > wait_ms)
-        wait_ms = error->retry_after_ms;
+    struct budget_forecast forecast;
+    int64_t now_ms = clock_now_ms();
+    if (budget_turn_ask(prediction->budget, &prediction->turn, now_ms, &forecast))
+        return true;
+    bool was_too_late = prediction->is_too_late;
+    prediction->is_too_late = !prediction_has_time(prediction, forecast.place_ms - now_ms);
+    if (!prediction->is_too_late) {
+        back_off(prediction, forecast.ask_again_ms - now_ms);
+    } else if (!was_too_late) {
+        back_off(prediction, 0);
+    } else {
+        struct error error = {0};
+        error_set(&error, ERROR_RATE_LIMITED, NULL,
+                  "Replicate's rate limit for creating predictions is used up by this server's other requests for "
+                  "longer than this request's timeout, so no prediction was created. Try again later.");
+        error.retry_after_ms = forecast.place_ms - now_ms;
+        prediction_fail(prediction, &error);
+    }
+    return false;
+}
+
+/* Waits as long as Replicate says, and longer each time, for refused tries count against the limit too. So do all
+ * others of its token: none of them would fare better. */
+static void throttled(struct prediction *prediction, const struct transfer_answer *answer, struct error *error)
+{
+    struct budget_forecast forecast;
+    int64_t now_ms = clock_now_ms();
+    struct budget_refusal refusal = {.wait_ms = pacing_backoff_ms(++prediction->throttled_creates)};
+    if (error->retry_after_ms > refusal.wait_ms)
+        refusal.wait_ms = error->retry_after_ms;
+    api_told_rate(answer->body, answer->body_length, &refusal.per_minute, &refusal.burst);
+    budget_refused(prediction->budget, BUDGET_CREATES, now_ms, &refusal);
+    (void)budget_turn_ask(prediction->budget, &prediction->turn, now_ms, &forecast);
+    int64_t wait_ms = forecast.place_ms - now_ms;
+    if (refusal.wait_ms > wait_ms)
+        wait_ms = refusal.wait_ms;
     if (prediction_has_time(prediction, wait_ms)) {
-        back_off(prediction, wait_ms);
+        back_off(prediction, forecast.ask_again_ms - now_ms);
         return;
     }
     error->retry_after_ms = wait_ms;
@@ -178,7 +217,7 @@ static void create_refused(struct prediction *prediction, const struct transfer_
     api_create_error(answer->status, answer->body, answer->body_length, answer->retry_after_ms, prediction->job,
                      &error);
     if (error.kind == ERROR_RATE_LIMITED)
-        throttled(prediction, &error);
+        throttled(prediction, answer, &error);
     else
         prediction_fail(prediction, &error);
 }
@@ -200,6 +239,11 @@ static void on_create_done(void *arg, const struct transfer_answer *answer)
 {
     struct prediction *prediction = arg;
     prediction->transfer = NULL;
+    if (answer->result != TRANSFER_ANSWERED)
+        budget_turn_unanswered(prediction->budget);
+    else if (answer->status != 429)
+        budget_learn(prediction->budget, BUDGET_CREATES, clock_now_ms(), answer->ratelimit_remaining,
+                     answer->ratelimit_reset_ms);
     if (answer->result == TRANSFER_ANSWERED && answer->status >= 200 && answer->status < 300)
         created(prediction, answer);
     else if (prediction->wish != WISH_RUN)
@@ -262,6 +306,8 @@ void prediction_try_create(struct prediction *prediction)
         prediction_set_state(prediction, PREDICTION_BACKOFF);
         return;
     }
+    if (!has_turn(prediction))
+        return;
     struct buf url, body;
     buf_init(&url, CREATE_URL_BYTES);
     buf_init(&body, body_max_bytes);
@@ -355,7 +401,7 @@ static void on_resolve_done(void *arg, const struct transfer_answer *answer)
 {
     struct prediction *prediction = arg;
     prediction->transfer = NULL;
-    pacing_learn(prediction->engine->options.pacing, clock_now_ms(), answer->ratelimit_remaining,
+    budget_learn(prediction->budget, BUDGET_CALLS, clock_now_ms(), answer->ratelimit_remaining,
                  answer->ratelimit_reset_ms);
     if (answer->result == TRANSFER_ANSWERED && answer->status >= 200 && answer->status < 300)
         resolved(prediction, answer);

@@ -1,6 +1,7 @@
 /* What the files of the module `prediction` share: prediction.c (engine, start, end), prediction_abandon.c (nobody
  * wants it any more), prediction_create.c (until the id is known), prediction_poll.c (from then on, and the cancel),
- * prediction_stream.c (its event stream) and prediction_pieces.c (what its output's text becomes for the observer). */
+ * prediction_plan.c (how long until the next poll), prediction_stream.c (its event stream) and prediction_pieces.c
+ * (what its output's text becomes for the observer). */
 #ifndef PREDICTION_INT_H
 #define PREDICTION_INT_H
 
@@ -59,14 +60,18 @@ struct prediction {
     size_t index;
 
     struct job *job;
-    struct join *join;        /* those who share it; NULL = none can */
-    char *memory_key;         /* under which the model's durations are remembered */
-    char version[80];         /* a resolved one; "" = none */
-    char refused_version[80]; /* that the model does not run as; "" = none yet */
-    bool name_was_refused;    /* nor does it run by its name */
-    bool was_resolved;        /* by this prediction: it is done once */
-    bool is_resolving;        /* a BACKOFF leads back to RESOLVING */
-    bool is_too_large;        /* a BACKOFF leads to an error: this cannot be sent at all */
+    struct join *join;         /* those who share it; NULL = none can */
+    char *memory_key;          /* under which the model's durations are remembered */
+    struct budget *budget;     /* of its token */
+    struct budget_turn turn;   /* to create */
+    struct budget_share share; /* of the load of polls */
+    char version[80];          /* a resolved one; "" = none */
+    char refused_version[80];  /* that the model does not run as; "" = none yet */
+    bool name_was_refused;     /* nor does it run by its name */
+    bool was_resolved;         /* by this prediction: it is done once */
+    bool is_resolving;         /* a BACKOFF leads back to RESOLVING */
+    bool is_too_large;         /* a BACKOFF leads to an error: this cannot be sent at all */
+    bool is_too_late;          /* the same, where its turn to create comes too late */
 
     struct transfer *transfer;  /* at most one at a time, besides the stream's */
     struct loop_timer step;     /* the next try, poll or cancel */
@@ -74,6 +79,7 @@ struct prediction {
     struct loop_timer grace;
 
     int64_t started_ms, sent_ms, created_ms; /* created_ms: -1 = not yet */
+    int64_t seen_ms, running_ms;             /* its last answer; from when on it runs, -1 = not seen to */
     int failed_creates, throttled_creates, failed_resolves;
 
     char id[64];          /* "" until Replicate has told */
@@ -137,6 +143,15 @@ void prediction_give_up(struct prediction *prediction, const struct error *error
 void prediction_poll(struct prediction *prediction);
 void prediction_start_cancel(struct prediction *prediction);
 void prediction_try_cancel(struct prediction *prediction);
+
+/* --- prediction_plan.c --- */
+
+/* The pause until the next poll: this one, or a longer one where many wait. */
+int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms);
+/* An answer, before its status is acted upon. */
+void prediction_note_times(struct prediction *prediction, const struct api_prediction *answer);
+/* It succeeded: so long does the model take. */
+void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer);
 
 /* --- prediction_stream.c --- */
 

@@ -89,7 +89,9 @@ static void poll_failed(struct prediction *prediction, const struct transfer_ans
                                                       : api_retry_after_ms(answer->body, answer->body_length);
         if (told_ms > wait_ms)
             wait_ms = told_ms < HOLD_LONGEST_MS ? told_ms : HOLD_LONGEST_MS;
-        pacing_hold(prediction->engine->options.pacing, clock_now_ms() + wait_ms);
+        struct budget_refusal refusal = {.wait_ms = wait_ms};
+        api_told_rate(answer->body, answer->body_length, &refusal.per_minute, &refusal.burst);
+        budget_refused(prediction->budget, BUDGET_CALLS, clock_now_ms(), &refusal);
     }
     log_write(LOG_LEVEL_DEBUG, "poll_failed", log_text("request_id", prediction->job->request_id),
               log_text("prediction_id", prediction->id), log_number("status", answer->status),
@@ -123,7 +125,7 @@ static void on_poll_done(void *arg, const struct transfer_answer *answer)
     struct prediction *prediction = arg;
     struct api_prediction parsed;
     prediction->transfer = NULL;
-    pacing_learn(prediction->engine->options.pacing, clock_now_ms(), answer->ratelimit_remaining,
+    budget_learn(prediction->budget, BUDGET_CALLS, clock_now_ms(), answer->ratelimit_remaining,
                  answer->ratelimit_reset_ms);
     if (!parse_poll(prediction, answer, &parsed)) {
         poll_failed(prediction, answer);
@@ -138,11 +140,10 @@ static void on_poll_done(void *arg, const struct transfer_answer *answer)
 /* A place is asked for when the pause is over: then places are given in the order in which polls are due. */
 static bool has_turn(struct prediction *prediction)
 {
-    struct pacing *pacing = prediction->engine->options.pacing;
     int64_t now_ms = clock_now_ms();
-    if (prediction->has_place && !pacing_is_held(pacing, now_ms))
+    if (prediction->has_place && !budget_is_held(prediction->budget, now_ms))
         return true;
-    int64_t place_ms = pacing_reserve(pacing, now_ms);
+    int64_t place_ms = budget_reserve(prediction->budget, now_ms);
     prediction->has_place = true;
     if (place_ms > now_ms)
         loop_timer_set(prediction->engine->options.loop, &prediction->step, place_ms);
@@ -214,6 +215,7 @@ void prediction_start_cancel(struct prediction *prediction)
     ensure(prediction->id[0] != '\0');
     transfer_cancel(&prediction->transfer);
     prediction_stream_close(prediction);
+    budget_share_clear(prediction->budget, &prediction->share);
     loop_timer_clear(loop, &prediction->step);
     loop_timer_clear(loop, &prediction->grace);
     prediction->cancel_until_ms = clock_now_ms() + CANCEL_BOUND_MS;

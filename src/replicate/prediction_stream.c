@@ -117,6 +117,8 @@ static void take_output(struct prediction *prediction, const struct sse_event *e
     if (prediction->status != API_STATUS_PROCESSING) {
         prediction->status = API_STATUS_PROCESSING;
         prediction->status_polls = 0;
+        if (prediction->running_ms < 0)
+            prediction->running_ms = clock_now_ms();
     }
     /* Models begin and end with empty pieces, which prove nothing. */
     if (event->data_length == 0)
@@ -292,16 +294,18 @@ void prediction_stream_start(struct prediction *prediction, const struct api_pre
 
 /* --- the polls beside it --- */
 
-/* Resuming sets the timer again. */
+/* Resuming sets the timer again. One whose stream speaks is no load on the budget for polls. */
 void prediction_stream_poll(struct prediction *prediction)
 {
     if (prediction->is_paused)
         return;
     int64_t left_ms = prediction->stream.heard_ms + SILENT_MS - clock_now_ms();
-    if (left_ms > 0)
+    if (left_ms > 0) {
+        budget_share_clear(prediction->budget, &prediction->share);
         prediction_poll_after(prediction, left_ms);
-    else
+    } else {
         prediction_poll(prediction);
+    }
 }
 
 static void on_catch_up_due(void *arg)
@@ -315,7 +319,7 @@ static void on_catch_up_due(void *arg)
 void prediction_stream_compare(struct prediction *prediction, const struct api_prediction *answer)
 {
     struct prediction_stream *stream = &prediction->stream;
-    prediction_poll_after(prediction, prediction->job->poll_interval_ms);
+    prediction_poll_after(prediction, prediction_plan_ms(prediction, prediction->job->poll_interval_ms));
     if (prediction->is_paused)
         return;
     struct buf rest;

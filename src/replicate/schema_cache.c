@@ -24,7 +24,8 @@ struct entry {
     int64_t fetched_ms;          /* clock_now_ms(); before our start where it came from disk */
     int64_t quiet_until_ms;      /* after a failure nobody asks before */
     bool is_fetching;            /* by the one worker that was told to */
-    bool has_kept_waiting;       /* for an answer, a failure or as long as anybody may: nobody waits a second time */
+    int64_t asked_ms;            /* when that began */
+    bool has_kept_waiting;       /* for an answer, a failure or as long as it could: nobody waits a second time */
 };
 
 struct schema_cache {
@@ -217,9 +218,15 @@ void schema_cache_ask(struct schema_cache *cache, const char *key, enum schema_n
     *view = (struct schema_view){0};
     struct entry *entry = lock_entry(cache, key, true);
     if (entry != NULL) {
-        view->must_fetch = is_due(entry, need, clock_now_ms());
-        entry->is_fetching = entry->is_fetching || view->must_fetch;
-        view->must_wait = entry->schema == NULL && entry->is_fetching && !entry->has_kept_waiting;
+        int64_t now_ms = clock_now_ms();
+        view->must_fetch = is_due(entry, need, now_ms);
+        if (view->must_fetch) {
+            entry->is_fetching = true;
+            entry->asked_ms = now_ms;
+        }
+        view->wait_until_ms = entry->asked_ms + SCHEMA_WAIT_MS;
+        view->must_wait =
+            entry->schema == NULL && entry->is_fetching && !entry->has_kept_waiting && now_ms < view->wait_until_ms;
         view->schema = reference(entry->schema);
     }
     pthread_mutex_unlock(&cache->mutex);

@@ -30,6 +30,7 @@ struct schemas {
     struct list fetches; /* under way, or waiting for their next try */
     struct list queued;  /* to be warmed, in the order in which that was asked for */
     size_t warming;      /* those of the fetches that nobody asked for but the start */
+    struct loop_timer warm_on;
 };
 
 struct fetch {
@@ -40,11 +41,14 @@ struct fetch {
     char *base_url, *token;
     struct header *headers;
     size_t header_count;
+    struct budget *budget;
     struct transfer *transfer; /* NULL between two tries */
     struct loop_timer retry;
     int failures;
     bool is_warming;
 };
+
+static void on_warm_on_due(void *arg);
 
 struct schemas *schemas_new(const struct schemas_options *options)
 {
@@ -53,6 +57,7 @@ struct schemas *schemas_new(const struct schemas_options *options)
     list_init(&schemas->waiting);
     list_init(&schemas->fetches);
     list_init(&schemas->queued);
+    loop_timer_init(&schemas->warm_on, on_warm_on_due, schemas);
     schemas->seen_generation = schema_cache_generation(options->cache);
     schemas->listener.loop = options->loop;
     schema_cache_listen(options->cache, &schemas->listener);
@@ -77,6 +82,12 @@ void schemas_forget(struct schema_wait *wait)
         stop_waiting(wait);
 }
 
+void schemas_give_up(struct schema_wait *wait)
+{
+    schema_cache_stop_waits(wait->schemas->options.cache, wait->key);
+    stop_waiting(wait);
+}
+
 /* The owner may be gone when this returns. */
 static void tell(struct schema_wait *wait)
 {
@@ -86,12 +97,9 @@ static void tell(struct schema_wait *wait)
     wait->on_schema(wait->arg, schema);
 }
 
-/* No request after this one waits for a fetch that takes so long. */
 static void on_wait_due(void *arg)
 {
-    struct schema_wait *wait = arg;
-    schema_cache_stop_waits(wait->schemas->options.cache, wait->key);
-    tell(wait);
+    tell(arg);
 }
 
 static bool is_decided(const struct schemas *schemas, const struct schema_wait *wait)
@@ -128,14 +136,14 @@ void schemas_turn(struct schemas *schemas)
     tell_decided(schemas);
 }
 
-/* Takes the key. */
-static void start_waiting(struct schemas *schemas, struct schema_wait *wait, char *key)
+/* Takes the key. All wait for the same moment, so that however many come and go, none waits after it. */
+static void start_waiting(struct schemas *schemas, struct schema_wait *wait, char *key, int64_t until_ms)
 {
     wait->schemas = schemas;
     wait->key = key;
     list_append(&schemas->waiting, &wait->link);
     loop_timer_init(&wait->timer, on_wait_due, wait);
-    loop_timer_set(schemas->options.loop, &wait->timer, clock_now_ms() + SCHEMA_WAIT_MS);
+    loop_timer_set(schemas->options.loop, &wait->timer, until_ms);
 }
 
 /* ---- a fetch ---- */
@@ -155,6 +163,7 @@ static struct fetch *fetch_new(struct schemas *schemas, const struct schema_sour
     fetch->header_count = source->header_count;
     for (size_t i = 0; i < source->header_count; i++)
         fetch->headers[i] = (struct header){xstrdup(source->headers[i].name), xstrdup(source->headers[i].value)};
+    fetch->budget = budget_of(schemas->options.pacing, source->base_url, source->token);
     loop_timer_init(&fetch->retry, on_retry_due, fetch);
     return fetch;
 }
@@ -169,6 +178,7 @@ static void fetch_free(struct fetch *fetch)
         free(fetch->headers[i].value);
     }
     free(fetch->headers);
+    budget_unref(&fetch->budget);
     target_dispose(&fetch->document);
     free(fetch->base_url);
     free(fetch->token);
@@ -309,8 +319,7 @@ static void on_fetch_done(void *arg, const struct transfer_answer *answer)
 {
     struct fetch *fetch = arg;
     fetch->transfer = NULL;
-    pacing_learn(fetch->schemas->options.pacing, clock_now_ms(), answer->ratelimit_remaining,
-                 answer->ratelimit_reset_ms);
+    budget_learn(fetch->budget, BUDGET_CALLS, clock_now_ms(), answer->ratelimit_remaining, answer->ratelimit_reset_ms);
     if (answer->result != TRANSFER_ANSWERED || answer->status < 200 || answer->status >= 300)
         take_refusal(fetch, answer);
     else if (fetch->document.kind == TARGET_DEPLOYMENT)
@@ -334,7 +343,7 @@ bool schemas_want(struct schemas *schemas, const struct schema_source *source, s
     if (view.must_fetch)
         fetch_begin(fetch_new(schemas, source, xstrdup(key)));
     if (view.must_wait) {
-        start_waiting(schemas, wait, key);
+        start_waiting(schemas, wait, key, view.wait_until_ms);
         return false;
     }
     free(key);
@@ -358,8 +367,8 @@ void schemas_refresh(struct schemas *schemas, const struct schema_source *source
 
 /* ---- warming ---- */
 
-/* Whether it is still to be fetched is asked only now: a request may have come first. */
-static void warm(struct fetch *fetch)
+/* Whether it is still to be fetched is asked only now: a request may have come first. False where it is not. */
+static bool warm(struct fetch *fetch)
 {
     struct schema_view view;
     schema_cache_ask(fetch->schemas->options.cache, fetch->key, SCHEMA_NEED_ANY, &view);
@@ -368,12 +377,21 @@ static void warm(struct fetch *fetch)
         fetch_begin(fetch);
     else
         fetch_free(fetch);
+    return view.must_fetch;
 }
 
+/* What is known was perhaps read from disk for that: of those there is one a turn, or thousands would hold up whoever
+ * is served meanwhile. */
 static void warm_next(struct schemas *schemas)
 {
-    while (schemas->warming < WARMING_MAX && !list_is_empty(&schemas->queued))
-        warm(list_entry(list_shift(&schemas->queued), struct fetch, link));
+    while (schemas->warm_on.place == 0 && schemas->warming < WARMING_MAX && !list_is_empty(&schemas->queued))
+        if (!warm(list_entry(list_shift(&schemas->queued), struct fetch, link)))
+            loop_timer_set(schemas->options.loop, &schemas->warm_on, clock_now_ms());
+}
+
+static void on_warm_on_due(void *arg)
+{
+    warm_next(arg);
 }
 
 /* What does not fit into the cache is not worth warming. */
@@ -397,6 +415,7 @@ void schemas_free(struct schemas *schemas)
         return;
     struct schema_cache *cache = schemas->options.cache;
     schema_cache_leave(cache, &schemas->listener);
+    loop_timer_clear(schemas->options.loop, &schemas->warm_on);
     struct list_link *link = NULL;
     while ((link = list_first(&schemas->queued)) != NULL)
         fetch_free(list_entry(link, struct fetch, link));

@@ -45,7 +45,8 @@ enum schema_need {
 struct schema_view {
     struct model_schema *schema; /* a reference for the caller; NULL = none known */
     bool must_fetch;             /* it fell to the caller to fetch it, and to say in the end what came of it */
-    bool must_wait;              /* somebody is fetching it, and it is worth waiting for */
+    bool must_wait;              /* somebody is fetching it, and it is worth waiting for … */
+    int64_t wait_until_ms;       /* … until then */
 };
 
 void schema_cache_ask(struct schema_cache *cache, const char *key, enum schema_need need, struct schema_view *view);
@@ -58,7 +59,7 @@ void schema_cache_fail(struct schema_cache *cache, const char *key);
 /* Is there nothing left to wait for? *schema is what is known (a reference for the caller), or NULL. */
 bool schema_cache_is_decided(struct schema_cache *cache, const char *key, struct model_schema **schema);
 
-/* Somebody has waited in vain for as long as anybody may: nobody waits for this fetch any more. */
+/* Somebody has waited in vain for as long as it could: nobody waits for this fetch any more. */
 void schema_cache_stop_waits(struct schema_cache *cache, const char *key);
 
 /* Loops of workers, to be woken when something is decided. The generation grows with each such decision. */

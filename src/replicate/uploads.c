@@ -1,7 +1,7 @@
 /* The files of requests: whose turn it is, who waits for them, and when nobody needs them any more.
  *
  * A decoded file is large, so a file is decoded when its upload begins and not before: two of a request at once, four
- * of a worker. A request outlives its last reference while files of it are still to be deleted. */
+ * of a worker. A request outlives its last reference for a while, in which files of it are deleted. */
 #include "replicate/uploads.h"
 
 #include <inttypes.h>
@@ -10,14 +10,23 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/log.h"
 #include "uploads_int.h"
 
-enum { OF_A_REQUEST_AT_ONCE = 2, OF_A_WORKER_AT_ONCE = 4 };
+enum {
+    OF_A_REQUEST_AT_ONCE = 2,
+    OF_A_WORKER_AT_ONCE = 4,
+    LEAVING_MS = 15 * 1000, /* for what nobody needs any more: a daemon that stops waits for it */
+};
 
 static void uploads_free(struct uploads *uploads)
 {
     struct uploader *uploader = uploads->uploader;
     for (size_t i = 0; i < uploads->count; i++) {
+        if (uploads->files[i].state == UPLOAD_SENDING) {
+            uploader->sending--;
+            uploader_kick(uploader);
+        }
         transfer_cancel(&uploads->files[i].transfer);
         loop_timer_clear(uploader->loop, &uploads->files[i].again);
     }
@@ -152,6 +161,11 @@ static void on_deadline_due(void *arg)
 {
     struct uploads *uploads = arg;
     struct error error = {0};
+    if (uploads->references == 0) {
+        log_write(LOG_LEVEL_DEBUG, "files_given_up", log_text("request_id", uploads->job->request_id));
+        uploads_free(uploads);
+        return;
+    }
     if (uploads->ready == uploads->count) {
         finish(uploads, NULL);
         return;
@@ -230,4 +244,6 @@ void uploads_unref(struct uploads *uploads)
             upload_delete(&uploads->files[i]);
     if (is_over(uploads))
         uploads_free(uploads);
+    else
+        loop_timer_set(uploads->uploader->loop, &uploads->deadline, clock_now_ms() + LEAVING_MS);
 }

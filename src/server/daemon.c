@@ -109,9 +109,15 @@ static int open_signals(void)
     return fd;
 }
 
+static struct pacing_rates rates_of(const struct config *config)
+{
+    return (struct pacing_rates){config->polls_per_minute, config->creates_per_minute};
+}
+
 static void open_shared(struct daemon *daemon)
 {
-    daemon->shared.pacing = pacing_new(daemon->config->polls_per_minute);
+    const struct pacing_rates rates = rates_of(daemon->config);
+    daemon->shared.pacing = pacing_new(&rates);
     daemon->shared.models = model_memory_new();
     daemon->shared.joins = joins_new();
     daemon->shared.schemas = schema_cache_new(daemon->config->cache_dir);
@@ -173,7 +179,8 @@ static void reload(struct daemon *daemon)
     if (keys[0] != '\0')
         log_write(LOG_LEVEL_WARN, "reload", log_text("needs_restart", keys));
     log_warnings(fresh);
-    pacing_set_rate(daemon->shared.pacing, fresh->polls_per_minute);
+    const struct pacing_rates rates = rates_of(fresh);
+    pacing_set_rates(daemon->shared.pacing, &rates);
     tell_all(daemon, WORKER_CONFIG, fresh);
     config_unref(daemon->config);
     daemon->config = fresh;

@@ -9,8 +9,10 @@
 #include "base/ensure.h"
 #include "base/log.h"
 
-/* While the first try waits for Replicate's answer to its create. */
-enum { LOOK_AGAIN_MS = 20 };
+enum {
+    LOOK_AGAIN_MS = 20,     /* while the first try waits for Replicate's answer to its create */
+    SHARED_GRACE_MS = 1000, /* until then this one has left, and so have others that leave with it */
+};
 
 static const char *idempotency_key(const struct exchange *exchange)
 {
@@ -100,13 +102,31 @@ static void begin_anew(struct exchange *exchange)
         exchange_fail(exchange, &err);
 }
 
+/* The first try has a time of its own, and may be given more of it than is left of this one's. */
+static void look_again(struct exchange *exchange)
+{
+    int64_t now_ms = clock_now_ms();
+    struct error error = {0};
+    if (now_ms < exchange_deadline_ms(exchange)) {
+        loop_timer_set(exchange->worker->loop, &exchange->join_timer, now_ms + LOOK_AGAIN_MS);
+        return;
+    }
+    char *hint = exchange_timeout_hint(exchange);
+    error_set(&error, ERROR_TIMEOUT, NULL,
+              "The model did not answer in time: Replicate had not yet accepted the prediction of an earlier try of "
+              "this request. %s",
+              hint);
+    free(hint);
+    exchange_fail(exchange, &error);
+}
+
 static void look(struct exchange *exchange)
 {
     char ids[CALL_MAX_CHOICES][JOIN_ID_BYTES];
     struct error error = {0};
     switch (join_look(exchange->join, ids, &error)) {
     case JOIN_WAITING:
-        loop_timer_set(exchange->worker->loop, &exchange->join_timer, clock_now_ms() + LOOK_AGAIN_MS);
+        look_again(exchange);
         break;
     case JOIN_RUNNING:
         metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);
@@ -128,18 +148,20 @@ void exchange_join_follow(struct exchange *exchange)
     look(exchange);
 }
 
+/* Where another one wants it, too, that is looked at again when this one has left: two that leave at once on two
+ * threads would else each leave it to the other. */
 int64_t exchange_join_grace_ms(struct exchange *exchange, int64_t grace_ms)
 {
-    if (grace_ms != 0 || join_may_cancel(exchange->join, 1))
-        return grace_ms;
-    return PREDICTION_KEEP; /* another one follows it, and cancels it when it leaves */
+    return grace_ms != 0 || join_may_cancel(exchange->join, 1) ? grace_ms : SHARED_GRACE_MS;
 }
 
 void exchange_join_leave(struct exchange *exchange)
 {
     bool has_run = exchange->choices > 0;
     loop_timer_clear(exchange->worker->loop, &exchange->join_timer);
-    if (!has_run && !exchange->is_second)
+    if (has_run)
+        join_unfollow(exchange->join);
+    else if (!exchange->is_second)
         join_gone(exchange->join);
     join_leave(&exchange->join);
 }

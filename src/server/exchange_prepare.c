@@ -149,7 +149,7 @@ static void on_schema(void *arg, struct model_schema *schema)
 static void on_prepare_due(void *arg)
 {
     struct exchange *exchange = arg;
-    schemas_forget(&exchange->schema_wait);
+    schemas_give_up(&exchange->schema_wait);
     map(exchange, NULL);
 }
 

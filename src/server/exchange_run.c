@@ -149,6 +149,7 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
             snprintf(job->follow_id, sizeof job->follow_id, "%s", ids[i]);
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
+    join_follow(exchange->join);
 }
 
 void exchange_run(struct exchange *exchange, json_t *input)
@@ -160,6 +161,8 @@ void exchange_follow(struct exchange *exchange, char (*ids)[JOIN_ID_BYTES])
 {
     json_decref(exchange->input);
     exchange->input = NULL;
+    json_decref(exchange->call.uploads); /* large, and not needed: the first try has uploaded them */
+    exchange->call.uploads = NULL;
     start(exchange, NULL, ids);
 }
 

@@ -66,7 +66,7 @@ static struct model_schema *fetch(const struct explanation *explanation, struct 
                                                         .proxy = config->proxy,
                                                         .connect_timeout_ms = config->connect_timeout_ms});
     struct schema_cache *cache = schema_cache_new(config->cache_dir);
-    struct pacing *pacing = pacing_new(config->polls_per_minute);
+    struct pacing *pacing = pacing_new(&(struct pacing_rates){config->polls_per_minute, config->creates_per_minute});
     struct model_memory *models = model_memory_new();
     struct schemas *schemas = schemas_new(&(struct schemas_options){
         .loop = loop, .transfers = transfers, .cache = cache, .pacing = pacing, .models = models});

@@ -91,6 +91,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         loop_timer_clear(http->options.loop, &connection->idle);
         free(connection);
         *context = NULL;
+        /* At its limit libmicrohttpd stops listening. It has room again now, but listens only from its next run on. */
+        http->has_events = true;
     }
 }
 
@@ -334,7 +336,7 @@ struct reply_queue *http_replies(struct http *http)
 int64_t http_wait_ms(const struct http *http)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
-    if (!list_is_empty(&http->replies.ready))
+    if (http->has_events || !list_is_empty(&http->replies.ready))
         return 0;
     if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES)
         return -1;

@@ -133,7 +133,8 @@ static struct daemon *start_simulator(const struct settings *settings)
 static struct daemon *start_daemon(const struct settings *settings, int simulator_port)
 {
     char *config = xasprintf("workers: %d\nmodels:\n  " ALIAS ": " MODEL "\nreplicate:\n"
-                             "  base_url: http://127.0.0.1:%d/v1\n  token: test-token\n  polls_per_minute: 1000000\n",
+                             "  base_url: http://127.0.0.1:%d/v1\n  token: test-token\n  polls_per_minute: 1000000\n"
+                             "  creates_per_minute: 1000000\n",
                              settings->workers, simulator_port);
     struct daemon *daemon = daemon_start(&(struct daemon_options){.config = config});
     free(config);

@@ -15,7 +15,7 @@ enum { AT_ONCE = 2000, WARM_UP = 1000, LONG_RUN = 9000, IS_SANITIZED = 0 };
 enum { WORKERS = 2, BOOT_AND_RUN_MS = 5000 };
 
 /* The simulator has no limit, and Replicate's would be what these tests measure. */
-#define FAST_POLLS "  polls_per_minute: 1000000\n"
+#define FAST_POLLS "  polls_per_minute: 1000000\n  creates_per_minute: 1000000\n"
 
 static struct bridge bridge;
 static long threads_under_load;

@@ -64,7 +64,7 @@ START_TEST(each_of_many_clients_gets_its_own_text)
                             .repeat_pieces = REPEATS,
                             .piece_ms = 20,
                             .stream = streams[_i]};
-    bridge_start(&bridge, &plan, "  polls_per_minute: 60000\n");
+    bridge_start(&bridge, &plan, "  polls_per_minute: 60000\n  creates_per_minute: 60000\n");
     begin_all();
     stream_read_all(clients, STREAMS, 5 * daemon_patience_ms());
     for (size_t i = 0; i < STREAMS; i++)
@@ -87,7 +87,7 @@ START_TEST(those_who_stay_do_not_notice_those_who_go)
                             .repeat_pieces = REPEATS,
                             .piece_ms = 30,
                             .stream.offered = true};
-    bridge_start(&bridge, &plan, "  polls_per_minute: 60000\n");
+    bridge_start(&bridge, &plan, "  polls_per_minute: 60000\n  creates_per_minute: 60000\n");
     begin_all();
     for (size_t i = 0; i < STREAMS; i += 2) {
         ck_assert(stream_read_frames(&clients[i], 1 + i % 12, daemon_patience_ms()));

@@ -11,7 +11,7 @@ enum { WAITS_MAX = 16 };
 static struct {
     bool holds;
     struct schema_wait *waits[WAITS_MAX];
-    size_t count, wanted, refreshed;
+    size_t count, wanted, refreshed, given_up;
 } fake;
 
 void fake_schemas_reset(void)
@@ -38,6 +38,11 @@ size_t fake_schemas_waiting(void)
 size_t fake_schemas_refreshed(void)
 {
     return fake.refreshed;
+}
+
+size_t fake_schemas_given_up(void)
+{
+    return fake.given_up;
 }
 
 static struct model_schema *parse(const char *document)
@@ -82,6 +87,12 @@ void schemas_forget(struct schema_wait *wait)
         fake.count--;
         return;
     }
+}
+
+void schemas_give_up(struct schema_wait *wait)
+{
+    fake.given_up++;
+    schemas_forget(wait);
 }
 
 void schemas_refresh(struct schemas *schemas, const struct schema_source *source)

@@ -13,6 +13,7 @@ void fake_schemas_hold(bool holds);           /* whoever wants one waits; else i
 size_t fake_schemas_wanted(void);             /* how often one was wanted since the reset */
 size_t fake_schemas_waiting(void);            /* who waits now */
 size_t fake_schemas_refreshed(void);          /* refusals that were told */
+size_t fake_schemas_given_up(void);           /* those who ran out of time */
 void fake_schemas_give(const char *document); /* to all who wait; NULL = there is none */
 
 /* The uploads that were begun last; NULL when there are none, or nobody holds them any more. */

@@ -12,7 +12,7 @@
     "{\"model\":\"writer\",\"stream\":true,\"stop\":\"END\",\"messages\":[{\"role\":\"user\",\"content\":\"Say "       \
     "hi\"}]}"
 
-enum { LOOK_AGAIN_MS = 20 };
+enum { LOOK_AGAIN_MS = 20, SHARED_GRACE_MS = 1000 };
 
 static struct door *try_with(const char *count, const char *key, const char *body, const char *credential)
 {
@@ -94,6 +94,33 @@ START_TEST(a_client_that_leaves_while_it_waits_for_a_create_leaves_nothing)
 }
 END_TEST
 
+START_TEST(nobody_lets_go_of_a_prediction_for_one_that_only_waits_for_it)
+{
+    bench.writer.on_disconnect = DISCONNECT_CANCEL;
+    struct door *first = try("0");
+    struct door *second = try("1");
+    door_hang_up(first);
+    door_close(first, false);
+    struct join *join = fake_prediction_at(0)->job->join;
+    ck_assert_int_eq(fake_prediction_at(0)->grace_ms, SHARED_GRACE_MS);
+    ck_assert(!join_may_let_go(join) && !join_may_cancel(join, 0));
+    door_hang_up(second);
+    door_close(second, false);
+    ck_assert(join_may_cancel(join, 0));
+}
+END_TEST
+
+START_TEST(a_retry_waits_for_a_create_no_longer_than_its_own_time)
+{
+    struct door *first = try("0");
+    struct door *second = try("1");
+    fake_loop_advance(bench.worker.loop, bench.writer.timeout_ms);
+    door_expect_error(second, ERROR_TIMEOUT);
+    door_close(second, true);
+    answer(first, 0);
+}
+END_TEST
+
 START_TEST(first_tries_are_never_joined)
 {
     struct door *first = try("0"), *second = try("0");
@@ -155,10 +182,12 @@ START_TEST(what_is_shared_is_not_cancelled_when_one_of_them_leaves)
     struct door *second = try("1");
     door_hang_up(first);
     door_close(first, false);
-    ck_assert_int_eq(fake_prediction_at(0)->grace_ms, PREDICTION_KEEP);
+    ck_assert_int_eq(fake_prediction_at(0)->grace_ms, SHARED_GRACE_MS);
+    ck_assert(join_may_let_go(fake_prediction_at(0)->job->join));
     door_hang_up(second);
     door_close(second, false);
     ck_assert_int_eq(fake_prediction_at(1)->grace_ms, 0);
+    ck_assert(!join_may_let_go(fake_prediction_at(0)->job->join));
     /* Nobody comes to what is being cancelled. */
     struct door *third = try("2");
     ck_assert_str_eq(fake_prediction_at(2)->job->follow_id, "");
@@ -172,7 +201,7 @@ START_TEST(a_stop_string_does_not_cancel_what_another_still_reads)
     created(0, "pred-1");
     struct door *second = try_with("1", NULL, STREAM_TO_STOP, NULL);
     fake_prediction_piece(fake_prediction_at(0), "Hi END");
-    ck_assert_int_eq(fake_prediction_at(0)->grace_ms, PREDICTION_KEEP);
+    ck_assert_int_eq(fake_prediction_at(0)->grace_ms, SHARED_GRACE_MS);
     fake_prediction_piece(fake_prediction_at(1), "Hi END");
     ck_assert_int_eq(fake_prediction_at(1)->grace_ms, 0);
     door_close(first, true);
@@ -240,6 +269,8 @@ static Suite *exchange_join_suite(void)
     tcase_add_test(tcase, a_retry_follows_the_prediction_that_its_first_try_left);
     tcase_add_test(tcase, a_retry_waits_for_the_create_of_its_first_try);
     tcase_add_test(tcase, a_client_that_leaves_while_it_waits_for_a_create_leaves_nothing);
+    tcase_add_test(tcase, nobody_lets_go_of_a_prediction_for_one_that_only_waits_for_it);
+    tcase_add_test(tcase, a_retry_waits_for_a_create_no_longer_than_its_own_time);
     tcase_add_test(tcase, first_tries_are_never_joined);
     tcase_add_loop_test(tcase, only_the_same_client_with_the_same_body_joins, 0, 3);
     tcase_add_test(tcase, an_idempotency_key_joins_without_any_count);

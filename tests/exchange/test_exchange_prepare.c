@@ -74,6 +74,7 @@ START_TEST(a_schema_takes_half_of_a_requests_time_at_most)
     ck_assert_uint_eq(fake_predictions_count(), 0);
     fake_loop_advance(bench.worker.loop, 1);
     ck_assert_uint_eq(fake_schemas_waiting(), 0);
+    ck_assert_uint_eq(fake_schemas_given_up(), 1);
     ck_assert_uint_eq(fake_predictions_count(), 1);
     ck_assert_int_eq(fake_prediction_at(0)->job->deadline_ms, BENCH_START_MS + BENCH_TIMEOUT_MS);
     fake_prediction_succeed(fake_prediction_at(0), "Hi");

@@ -49,7 +49,8 @@ void bench_setup(void)
     bench.loop = loop_new();
     bench.transfers = transfers_new(bench.loop, &(struct transfers_options){0});
     bench.metrics = metrics_new();
-    bench.pacing = pacing_new(3000);
+    bench.pacing = pacing_new(&(struct pacing_rates){3000, 600});
+    bench.budget = budget_of(bench.pacing, BENCH_BASE, "test-token");
     bench.models = model_memory_new();
     const struct engine_options options = {bench.loop, bench.transfers, bench.metrics, bench.pacing, bench.models};
     bench.engine = engine_new(&options);
@@ -66,6 +67,7 @@ void bench_teardown(void)
     buf_dispose(&bench.given);
     engine_free(bench.engine);
     model_memory_free(bench.models);
+    budget_unref(&bench.budget);
     pacing_free(bench.pacing);
     metrics_free(bench.metrics);
     transfers_free(bench.transfers);

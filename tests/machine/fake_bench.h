@@ -30,6 +30,7 @@ struct bench {
     struct transfers *transfers;
     struct metrics *metrics;
     struct pacing *pacing;
+    struct budget *budget; /* of bench_job's token */
     struct model_memory *models;
     struct engine *engine;
     struct prediction *prediction; /* NULL once finished or abandoned */

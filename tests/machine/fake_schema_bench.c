@@ -26,7 +26,7 @@ static void make(const char *directory)
 {
     schema_bench.cache = schema_cache_new(directory);
     schema_bench.models = model_memory_new();
-    schema_bench.pacing = pacing_new(3000);
+    schema_bench.pacing = pacing_new(&(struct pacing_rates){3000, 600});
     for (int i = 0; i < 2; i++)
         make_worker(&schema_bench.workers[i]);
 }

@@ -7,7 +7,7 @@
 #include "fake_bench.h"
 #include "replicate/joins.h"
 
-enum { GRACE_MS = 10000, MINUTE_MS = 60000 };
+enum { GRACE_MS = 10000, MINUTE_MS = 60000, LOOK_AGAIN_MS = 1000 };
 enum { INDEX = 7 }; /* of the bench's prediction among those of its request */
 
 static struct joins *joins;
@@ -90,6 +90,16 @@ START_TEST(one_that_follows_creates_nothing)
 }
 END_TEST
 
+START_TEST(one_that_follows_teaches_no_duration)
+{
+    start_second(false);
+    bench_advance(0);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_SUCCEEDED);
+    bench_expect_success();
+    ck_assert_int_eq(model_memory_duration_ms(bench.models, "acme/writer"), -1);
+}
+END_TEST
+
 START_TEST(one_that_follows_is_given_the_text_from_its_first_piece)
 {
     start_second(true);
@@ -110,9 +120,92 @@ START_TEST(a_grace_that_ends_lets_go_of_what_a_retry_follows)
     start_first();
     fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
     prediction_abandon(&bench.prediction, GRACE_MS);
-    bench_advance(GRACE_MS); /* the retry, which is the test's own, is there */
+    join_follow(join); /* the retry, which is the test's own, is there */
+    bench_advance(GRACE_MS);
     bench_expect_none();
     ck_assert_int_eq(look(), JOIN_RUNNING);
+}
+END_TEST
+
+/* It may leave before it follows, and could not cancel what it has no id of. */
+START_TEST(a_grace_goes_on_while_a_retry_only_waits)
+{
+    start_first();
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+    prediction_abandon(&bench.prediction, GRACE_MS);
+    bench_advance(GRACE_MS);
+    ck_assert_uint_eq(engine_count(bench.engine), 1);
+    join_leave(&join);
+    bench_advance(LOOK_AGAIN_MS);
+    bench_finish_cancel();
+    bench_expect_none();
+}
+END_TEST
+
+START_TEST(what_has_succeeded_by_the_end_of_its_grace_is_not_cancelled)
+{
+    struct join *alone;
+    const struct join_request request = {.choices = 1, .now_ms = clock_now_ms(), .deadline_ms = MINUTE_MS};
+    struct job *job = bench_job("acme/writer");
+    joins_enter(joins, &request, &alone);
+    job->join = join_ref(alone);
+    snprintf(job->follow_id, sizeof job->follow_id, "%s", BENCH_ID);
+    bench_start(job);
+    prediction_abandon(&bench.prediction, GRACE_MS);
+    join_ended(alone, NULL, clock_now_ms()); /* as another try has seen */
+    join_leave(&alone);
+    bench_advance(GRACE_MS);
+    bench_expect_none();
+    bench_expect_idle();
+}
+END_TEST
+
+static int released;
+
+static void release(void *hold)
+{
+    (void)hold;
+    released++;
+}
+
+/* A job with files, which are deleted when it is freed. */
+static void start_with_files(void)
+{
+    struct job *job = bench_job("acme/writer");
+    released = 0;
+    job->join = join_ref(join);
+    job->hold = &released;
+    job->release = release;
+    bench_start(job);
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+}
+
+static void expect_files_until_its_end(void)
+{
+    engine_sweep(bench.engine);
+    ck_assert_int_eq(released, 0);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_SUCCEEDED);
+    bench_expect_none();
+    engine_sweep(bench.engine);
+    ck_assert_int_eq(released, 1);
+}
+
+START_TEST(files_stay_for_the_retry_that_follows)
+{
+    start_with_files();
+    prediction_abandon(&bench.prediction, GRACE_MS);
+    join_follow(join);
+    bench_advance(GRACE_MS);
+    expect_files_until_its_end();
+}
+END_TEST
+
+START_TEST(files_stay_for_what_is_kept)
+{
+    start_with_files();
+    prediction_abandon(&bench.prediction, PREDICTION_KEEP);
+    bench_advance(GRACE_MS);
+    expect_files_until_its_end();
 }
 END_TEST
 
@@ -134,9 +227,22 @@ START_TEST(a_create_under_way_at_the_end_of_its_grace_is_kept_for_a_retry)
     prediction_abandon(&bench.prediction, GRACE_MS);
     bench_advance(GRACE_MS);
     fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
-    bench_expect_none();
-    ck_assert_uint_eq(fake_transfer_started(bench.transfers), 1);
     ck_assert_int_eq(look(), JOIN_RUNNING);
+    join_follow(join);
+    bench_advance(LOOK_AGAIN_MS);
+    bench_expect_none();
+}
+END_TEST
+
+START_TEST(a_create_under_way_is_cancelled_where_the_retry_has_left_meanwhile)
+{
+    start_first();
+    prediction_abandon(&bench.prediction, GRACE_MS);
+    bench_advance(GRACE_MS);
+    join_leave(&join);
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+    bench_finish_cancel();
+    bench_expect_none();
 }
 END_TEST
 
@@ -170,12 +276,28 @@ START_TEST(a_deadline_leaves_alone_what_another_wants)
     fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
     other = enter(true);
     ck_assert_ptr_eq(other, join);
+    join_follow(other);
     bench_advance(400);
     fake_transfer_break(bench_poll_call(), TRANSFER_LOST);
     bench_advance(MINUTE_MS);
     bench_expect_error(ERROR_TIMEOUT);
+    bench_advance(LOOK_AGAIN_MS);
     bench_expect_none();
     ck_assert_int_eq(look(), JOIN_RUNNING);
+    join_leave(&other);
+}
+END_TEST
+
+START_TEST(a_retry_begins_anew_what_came_to_nothing_by_the_deadline)
+{
+    struct join *other;
+    start_first();
+    fake_transfer_answer(bench_create_call(), 404, "{\"detail\":\"Not found.\"}");
+    bench_expect_state(PREDICTION_RESOLVING);
+    other = enter(true);
+    bench_advance(MINUTE_MS);
+    bench_expect_error(ERROR_TIMEOUT);
+    ck_assert_int_eq(look(), JOIN_GONE);
     join_leave(&other);
 }
 END_TEST
@@ -218,13 +340,20 @@ static Suite *prediction_join_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, the_id_is_told_as_soon_as_it_is_known);
     tcase_add_test(tcase, one_that_follows_creates_nothing);
+    tcase_add_test(tcase, one_that_follows_teaches_no_duration);
     tcase_add_test(tcase, one_that_follows_is_given_the_text_from_its_first_piece);
     tcase_add_test(tcase, a_grace_that_ends_lets_go_of_what_a_retry_follows);
+    tcase_add_test(tcase, a_grace_goes_on_while_a_retry_only_waits);
+    tcase_add_test(tcase, what_has_succeeded_by_the_end_of_its_grace_is_not_cancelled);
+    tcase_add_test(tcase, files_stay_for_the_retry_that_follows);
+    tcase_add_test(tcase, files_stay_for_what_is_kept);
     tcase_add_test(tcase, a_grace_that_ends_cancels_what_nobody_wants);
     tcase_add_test(tcase, a_create_under_way_at_the_end_of_its_grace_is_kept_for_a_retry);
+    tcase_add_test(tcase, a_create_under_way_is_cancelled_where_the_retry_has_left_meanwhile);
     tcase_add_test(tcase, what_was_not_sent_when_its_client_left_is_gone);
     tcase_add_test(tcase, a_deadline_cancels_what_nobody_else_wants_and_remembers_why);
     tcase_add_test(tcase, a_deadline_leaves_alone_what_another_wants);
+    tcase_add_test(tcase, a_retry_begins_anew_what_came_to_nothing_by_the_deadline);
     tcase_add_test(tcase, a_failure_is_remembered);
     tcase_add_test(tcase, a_create_whose_answer_is_lost_is_remembered_though_its_client_left);
     tcase_add_test(tcase, a_create_that_surely_came_to_nothing_is_begun_anew_by_a_retry);

@@ -181,8 +181,8 @@ START_TEST(a_429_to_a_poll_holds_all_polls_for_the_time_it_names)
 {
     bench_to_polling();
     fake_transfer_answer(bench_poll_call(), 429, "{\"detail\":\"Request was throttled. Your limit resets in ~3s.\"}");
-    ck_assert(pacing_is_held(bench.pacing, clock_now_ms() + 2999));
-    ck_assert(!pacing_is_held(bench.pacing, clock_now_ms() + 3000));
+    ck_assert(budget_is_held(bench.budget, clock_now_ms() + 2999));
+    ck_assert(!budget_is_held(bench.budget, clock_now_ms() + 3000));
     bench_advance(2999);
     bench_expect_idle();
     bench_advance(1);
@@ -190,15 +190,20 @@ START_TEST(a_429_to_a_poll_holds_all_polls_for_the_time_it_names)
 }
 END_TEST
 
+static void hold(int64_t wait_ms)
+{
+    budget_refused(bench.budget, BUDGET_CALLS, clock_now_ms(), &(struct budget_refusal){.wait_ms = wait_ms});
+}
+
 START_TEST(a_sleeper_whose_pause_ends_within_a_hold_waits_it_out)
 {
     bench_to_sleeping();
-    pacing_hold(bench.pacing, clock_now_ms() + 4000);
+    hold(4000);
     bench_advance(3999);
     bench_expect_idle();
     bench_expect_state(PREDICTION_SLEEPING);
     /* A hold that is prolonged meanwhile is kept too. */
-    pacing_hold(bench.pacing, clock_now_ms() + 1001);
+    hold(1001);
     bench_advance(1000);
     bench_expect_idle();
     bench_advance(1);

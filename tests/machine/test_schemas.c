@@ -155,18 +155,49 @@ START_TEST(nobody_waits_longer_than_the_limit_though_the_fetch_goes_on)
     expect_waiting(&early);
     schema_advance(1);
     expect_told(&early, NULL);
-    expect_waiting(&late);
+    expect_told(&late, NULL);
+    expect_told(&elsewhere, NULL);
     ask_and_get(0, NULL); /* whoever comes now does not wait for what is so slow */
     ask_and_get(1, NULL);
     fake_transfer_answer(schema_call(0, WRITER_URL), 200, DOCUMENT_1);
     schema_turns();
-    expect_told(&late, VERSION_1);
-    expect_told(&elsewhere, VERSION_1);
     expect_told(&early, NULL);
     ask_and_get(1, VERSION_1);
     asker_dispose(&early);
     asker_dispose(&late);
     asker_dispose(&elsewhere);
+}
+END_TEST
+
+/* Impatient clients that come and go would else each wait anew. */
+START_TEST(the_limit_counts_from_the_question_though_those_who_waited_have_left)
+{
+    struct asker gone = {0}, late = {0};
+    ask_and_wait(&gone, 0);
+    schemas_forget(&gone.wait);
+    schema_advance(SCHEMA_WAIT_MS - 1);
+    ask_and_wait(&late, 1);
+    schema_advance(1);
+    expect_told(&late, NULL);
+    ask_and_get(0, NULL);
+    fake_transfer_answer(schema_call(0, WRITER_URL), 200, DOCUMENT_1);
+    asker_dispose(&late);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_what_another_has_given_up)
+{
+    struct asker impatient = {0}, earlier = {0};
+    ask_and_wait(&earlier, 0);
+    ask_and_wait(&impatient, 0);
+    schema_advance(2000);
+    schemas_give_up(&impatient.wait);
+    ask_and_get(0, NULL);
+    ask_and_get(1, NULL);
+    fake_transfer_answer(schema_call(0, WRITER_URL), 200, DOCUMENT_1);
+    expect_told(&earlier, VERSION_1);
+    ck_assert_int_eq(impatient.told, 0);
+    asker_dispose(&earlier);
 }
 END_TEST
 
@@ -318,6 +349,8 @@ static Suite *schemas_suite(void)
     tcase_add_test(tcase, what_is_old_goes_on_to_serve_when_it_cannot_be_fetched_anew);
     tcase_add_test(tcase, after_a_failure_nobody_asks_for_a_minute_and_nobody_ever_waits_again);
     tcase_add_test(tcase, nobody_waits_longer_than_the_limit_though_the_fetch_goes_on);
+    tcase_add_test(tcase, the_limit_counts_from_the_question_though_those_who_waited_have_left);
+    tcase_add_test(tcase, nobody_waits_for_what_another_has_given_up);
     tcase_add_test(tcase, whoever_forgets_is_not_told);
     tcase_add_test(tcase, whoever_is_told_may_make_the_next_forget);
     tcase_add_test(tcase, forgetting_is_harmless_where_nobody_waits);

@@ -163,7 +163,9 @@ START_TEST(a_429_is_waited_out_unless_that_takes_too_long)
                                      .detail = ""};
     ask_and_wait(&asker, 0);
     fake_transfer_answer_with(schema_call(0, WRITER_URL), &answer);
-    ck_assert(pacing_is_held(schema_bench.pacing, clock_now_ms()));
+    struct budget *budget = budget_of(schema_bench.pacing, SCHEMA_BASE, "test-token");
+    ck_assert(budget_is_held(budget, clock_now_ms()));
+    budget_unref(&budget);
     if (_i == 1) {
         expect_told(&asker, NULL);
         return;
@@ -279,7 +281,21 @@ START_TEST(what_is_known_is_not_warmed_however_old)
     schema_advance(2 * HOUR_MS);
     warm(0, "acme/writer");
     warm(0, VERSION_1);
+    schema_advance(0);
     expect_no_call(0);
+}
+END_TEST
+
+/* It may have to be read from disk. */
+START_TEST(what_is_known_is_passed_over_one_a_turn)
+{
+    ask_and_wait(&asker, 0);
+    fake_transfer_answer(schema_call(0, WRITER_URL), 200, DOCUMENT_1);
+    warm(0, "acme/writer");
+    warm(0, "acme/painter");
+    expect_no_call(0);
+    schema_advance(0);
+    fake_transfer_answer(schema_call(0, SCHEMA_BASE "/models/acme/painter"), 200, DOCUMENT_2);
 }
 END_TEST
 
@@ -454,6 +470,7 @@ static Suite *fetch_suite(void)
     tcase_add_test(tcase, whoever_asks_for_what_is_still_to_be_warmed_goes_first);
     tcase_add_test(tcase, whoever_asks_for_what_is_being_warmed_waits_for_it);
     tcase_add_test(tcase, what_is_known_is_not_warmed_however_old);
+    tcase_add_test(tcase, what_is_known_is_passed_over_one_a_turn);
     tcase_add_test(tcase, a_worker_that_ends_leaves_what_it_was_to_warm);
     tcase_add_test(tcase, the_least_recently_used_is_forgotten);
     tcase_add_test(tcase, what_is_being_fetched_is_not_forgotten_however_many_come);

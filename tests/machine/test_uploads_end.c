@@ -177,6 +177,31 @@ START_TEST(an_upload_that_nobody_waits_for_keeps_its_place_until_its_end)
 }
 END_TEST
 
+/* A file that is cut off on its way up is none, and one that was not yet deleted expires. */
+START_TEST(what_nobody_needs_is_given_up_after_a_while)
+{
+    struct uploads_case other = {0};
+    uploads_begin(&request, 1);
+    uploads_advance(0);
+    uploads_leave(&request);
+    uploads_advance(14999);
+    ck_assert_uint_eq(uploader_count(uploads_bench.uploader), 1);
+    ck_assert_ptr_nonnull(uploads_sending("0"));
+    uploads_advance(1);
+    ck_assert_uint_eq(uploader_count(uploads_bench.uploader), 0);
+    ck_assert_int_eq(uploads_open(), 0);
+    /* Its place is free. */
+    uploads_begin(&other, 2);
+    uploads_advance(0);
+    uploads_accept("0", "id-0");
+    uploads_accept("1", "id-1");
+    uploads_expect_ready(&other);
+    uploads_leave(&other);
+    uploads_delete_ok("id-0");
+    uploads_delete_ok("id-1");
+}
+END_TEST
+
 START_TEST(an_uploader_that_goes_drops_what_is_under_way)
 {
     struct uploads_case other;
@@ -210,6 +235,7 @@ static Suite *uploads_end_suite(void)
     tcase_add_test(cases, whoever_leaves_in_a_pause_leaves_nothing_behind);
     tcase_add_loop_test(cases, the_last_reference_may_go_inside_done, 0, 2);
     tcase_add_test(cases, an_upload_that_nobody_waits_for_keeps_its_place_until_its_end);
+    tcase_add_test(cases, what_nobody_needs_is_given_up_after_a_while);
     tcase_add_loop_test(cases, an_uploader_that_goes_drops_what_is_under_way, 0, 2);
     suite_add_tcase(suite, cases);
     return suite;

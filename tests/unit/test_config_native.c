@@ -37,6 +37,7 @@ FIELD(read_schema, route->read_schema)
 FIELD(prefer_wait, route->prefer_wait_ms)
 FIELD(poll_interval, route->poll_interval_ms)
 FIELD(polls_per_minute, config->polls_per_minute)
+FIELD(creates_per_minute, config->creates_per_minute)
 FIELD(connect_timeout, config->connect_timeout_ms)
 FIELD(retries, route->create_retries)
 FIELD(level, config->log.level)
@@ -80,6 +81,7 @@ static const struct number_case {
     {REPLICATE, "prefer_wait", "0", get_prefer_wait, 0, "true", "a duration such as", "61s"},
     {REPLICATE, "poll_interval", "0.25", get_poll_interval, 250, "{}", "a duration such as", "61s"},
     {REPLICATE, "polls_per_minute", "100", get_polls_per_minute, 100, "1e3", "a whole number", "0"},
+    {REPLICATE, "creates_per_minute", "6", get_creates_per_minute, 6, "six", "a whole number", "0"},
     {REPLICATE, "connect_timeout", "3", get_connect_timeout, 3000, "x", "a duration such as", "6m"},
     {REPLICATE, "retries", "0", get_retries, 0, "no", "a whole number", "101"},
     {LOGGING, "level", "debug", get_level, LOG_LEVEL_DEBUG, "loud", "error|warn|info|debug", NULL},
@@ -174,6 +176,7 @@ START_TEST(the_defaults_are_those_that_are_promised)
     ck_assert_int_eq(config->max_body_bytes, 64LL << 20);
     ck_assert_int_eq(config->max_in_flight, 10000);
     ck_assert_int_eq(config->polls_per_minute, 2700);
+    ck_assert_int_eq(config->creates_per_minute, 600);
     ck_assert_int_eq(config->connect_timeout_ms, 10000);
     ck_assert_uint_eq(config->key_count + config->cors_origin_count + config->warning_count, 0);
     ck_assert_int_eq(config->log.level, LOG_LEVEL_INFO);

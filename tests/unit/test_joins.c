@@ -181,6 +181,58 @@ START_TEST(only_the_first_end_counts)
 }
 END_TEST
 
+/* Else a retry would wait for the id of what will never be created. */
+START_TEST(among_several_choices_a_failure_counts_after_a_success)
+{
+    struct join *join;
+    struct error error = {0}, told = {0};
+    char ids[2][JOIN_ID_BYTES];
+    struct join_request made = request("a", NULL, false, 1000);
+    made.choices = 2;
+    joins_enter(joins, &made, &join);
+    join_created(join, 0, "pred-1");
+    join_ended(join, NULL, 2000);
+    ck_assert_int_eq(join_look(join, ids, &told), JOIN_WAITING);
+    ck_assert(!join_may_let_go(join));
+    error_set(&error, ERROR_UPSTREAM_ERROR, NULL, "Lost.");
+    join_ended(join, &error, 3000);
+    ck_assert_int_eq(join_look(join, ids, &told), JOIN_FAILED);
+    ck_assert_str_eq(told.message, "Lost.");
+    join_leave(&join);
+}
+END_TEST
+
+START_TEST(what_is_followed_or_has_succeeded_may_be_let_go)
+{
+    struct join *join;
+    enter(&join, "a", NULL, false);
+    ck_assert(!join_may_let_go(join));
+    join_follow(join);
+    ck_assert(join_may_let_go(join));
+    join_unfollow(join);
+    ck_assert(!join_may_let_go(join));
+    join_ended(join, NULL, 2000);
+    ck_assert(join_may_let_go(join));
+    join_leave(&join);
+    ck_assert(!join_may_let_go(NULL));
+}
+END_TEST
+
+START_TEST(of_several_that_were_left_the_last_is_found)
+{
+    struct join *older, *newer, *retry;
+    enter(&older, "a", NULL, false);
+    enter(&newer, "a", NULL, false);
+    struct join *kept = join_ref(newer);
+    join_leave(&older);
+    join_leave(&newer);
+    enter(&retry, "a", NULL, true);
+    ck_assert_ptr_eq(retry, kept);
+    join_leave(&retry);
+    join_unref(kept);
+}
+END_TEST
+
 START_TEST(what_never_ran_is_begun_anew)
 {
     struct join *first, *second;
@@ -297,6 +349,9 @@ static Suite *joins_suite(void)
     tcase_add_test(tcase, what_somebody_waits_for_is_not_cancelled);
     tcase_add_test(tcase, an_error_is_told_to_the_retry_unless_it_may_be_tried_anew);
     tcase_add_test(tcase, only_the_first_end_counts);
+    tcase_add_test(tcase, among_several_choices_a_failure_counts_after_a_success);
+    tcase_add_test(tcase, what_is_followed_or_has_succeeded_may_be_let_go);
+    tcase_add_test(tcase, of_several_that_were_left_the_last_is_found);
     tcase_add_test(tcase, what_never_ran_is_begun_anew);
     tcase_add_loop_test(tcase, an_ended_one_is_joined_for_a_minute, 0, 2);
     tcase_add_test(tcase, the_table_does_not_grow_without_bound);

@@ -8,6 +8,8 @@
 #define AGAIN "{'role':'user','content':'u2'}"
 #define RESULT "{'role':'tool','tool_call_id':'c','content':'r'}"
 #define CALL "{'role':'assistant','content':null,'tool_calls':[{'id':'c','function':{'name':'f','arguments':'x'}}]}"
+#define SILENT_CALL                                                                                                    \
+    "{'role':'assistant','content':'','tool_calls':[{'id':'c','function':{'name':'f','arguments':'x'}}]}"
 
 #define TEXT(name) "'" name "':{'type':'string'}"
 #define OBJECTS(name) "'" name "':{'type':'array','items':{'type':'object'}}"
@@ -30,7 +32,14 @@ static const struct row {
     {"openai__gpt-4o", "{}",
      USER ",{'role':'assistant','content':'a1','refusal':null,'audio':null,'tool_calls':null,'name':'x'}",
      "{'messages':[" USER ",{'role':'assistant','content':'a1','name':'x'}]}", 79},
-    {"openai__gpt-4o", "{}", USER "," CALL "," RESULT, "{'messages':[" USER "," CALL "," RESULT "]}", 183},
+    /* Nothing said is an empty text. */
+    {"openai__gpt-4o", "{}", USER "," CALL "," RESULT, "{'messages':[" USER "," SILENT_CALL "," RESULT "]}", 181},
+    {"openai__gpt-4o", "{}", USER ",{'role':'assistant','tool_calls':[]}",
+     "{'messages':[" USER ",{'role':'assistant','tool_calls':[],'content':''}]}", 82},
+    /* What answers hold and requests do not. */
+    {"openai__gpt-4o", "{}",
+     USER ",{'role':'assistant','content':'a1','reasoning_content':'t','reasoning':'t','annotations':[],'name':'x'}",
+     "{'messages':[" USER ",{'role':'assistant','content':'a1','name':'x'}]}", 79},
     {"openai__gpt-4o", "{'input':{'prompt':'p','system_prompt':'Be kind.'}}", USER,
      "{'messages':[{'role':'system','content':'Be kind.'}," USER "]}", 71},
     {"openai__gpt-4o", "{'input':{'system_prompt':'Be kind.'}}", SYSTEM "," USER, "{'messages':[" SYSTEM "," USER "]}",
@@ -46,6 +55,8 @@ static const struct row {
      "{'messages':'[{\\'role\\':\\'system\\',\\'content\\':\\'D\\'},{\\'role\\':\\'user\\',\\'content\\':\\'u1\\'}]'}",
      64},
     {MODEL(OBJECTS("messages")), "{}", USER, "{'messages':[" USER "]}", 32},
+    {MODEL(TEXT("system_messages")), "{'map':{'messages':'system_messages'}}", USER,
+     "{'system_messages':'[{\\'role\\':\\'user\\',\\'content\\':\\'u1\\'}]'}", 32},
     {MODEL("'messages':{}"), "{}", USER, "{'messages':[" USER "]}", 32},
     {MODEL("'messages':{'anyOf':[{'type':'string'},{'type':'array','items':{'type':'object'}}]}"), "{}", USER,
      "{'messages':[" USER "]}", 32},
@@ -67,6 +78,10 @@ static const struct row items[] = {
      "{'role':'assistant','content':[{'type':'output_text','text':'Tool call c: f(x)'}]},"
      "{'role':'user','content':[{'type':'input_text','text':'Tool result c: r'}]}]}",
      35},
+    {"openai__gpt-5-structured", "{}", SYSTEM,
+     "{'input_item_list':[{'role':'system','content':[{'type':'input_text','text':'S'}]}]}", 1},
+    {REQUIRES("'input_item_list'", "'input_item_list':{}"), "{}", USER,
+     "{'input_item_list':[{'role':'user','content':[{'type':'input_text','text':'u1'}]}]}", 2},
     {MODEL(OBJECTS("input_item_list")), "{}", SYSTEM "," USER,
      "{'input_item_list':[{'role':'system','content':[{'type':'input_text','text':'S'}]},"
      "{'role':'user','content':[{'type':'input_text','text':'u1'}]}]}",
@@ -132,11 +147,15 @@ static const struct row prompts[] = {
     {MODEL(TEXT("question") "," TEXT("text")), "{}", USER, "{'text':'u1'}", 2},
     {MODEL(TEXT("my_question") "," TEXT("negative_prompt") "," TEXT("system_hint")), "{}", SYSTEM "," USER,
      "{'my_question':'u1','system_hint':'S'}", 3},
+    {MODEL(TEXT("prompt") "," TEXT("system_fingerprint") "," TEXT("operating_system")), "{}", SYSTEM "," USER,
+     "{'prompt':'S\\n\\nu1'}", 3},
     {MODEL("'prompt':{'type':'string','format':'uri'}," TEXT("query")), "{}", USER, "{'query':'u1'}", 2},
     {MODEL("'prompt':{'type':'string','enum':['a','b']}," TEXT("Instruction")), "{}", USER, "{'Instruction':'u1'}", 2},
     {MODEL("'text':{'type':'string','x-cog-secret':true,'format':'password'}," TEXT("message")), "{}", USER,
      "{'message':'u1'}", 2},
     {REQUIRES("'poem'", TEXT("poem") "," TEXT("lang")), "{}", USER, "{'poem':'u1'}", 2},
+    {REQUIRES("'poem','img'", TEXT("poem") ",'img':{'type':'string'}"), "{'input':{'img':'i'}}", USER,
+     "{'poem':'u1','img':'i'}", 2},
     {MODEL(TEXT("prompt") "," TEXT("words")), "{'map':{'prompt':'words'}}", USER, "{'words':'u1'}", 2},
     /* A schema that lacks what the operator names is a placeholder. */
     {MODEL(TEXT("name")), "{'map':{'prompt':'prompt','system':'hint'}}", SYSTEM "," USER, "{'hint':'S','prompt':'u1'}",
@@ -213,6 +232,8 @@ static const struct refusal {
 } refusals[] = {
     {MODEL("'image':{'type':'string','format':'uri'}"), "{}", USER, ERROR_UNSUPPORTED_PARAMETER, "`kimi`"},
     {MODEL(TEXT("prompt")), "{'map':{'prompt':null}}", USER, ERROR_UNSUPPORTED_PARAMETER, "configured"},
+    {REQUIRES("'voice'", TEXT("voice")), "{}", USER, ERROR_UNSUPPORTED_PARAMETER, "`map`"},
+    {REQUIRES("'negative_prompt'", TEXT("negative_prompt")), "{}", USER, ERROR_UNSUPPORTED_PARAMETER, "`map`"},
     {REQUIRES("'one','two'", TEXT("one") "," TEXT("two")), "{}", USER, ERROR_UNSUPPORTED_PARAMETER, "`map`"},
     {MODEL("'prompt':{'type':'string','maxLength':2}"), "{}", "{'role':'user','content':'\u00e9\u00e9\u00e9'}",
      ERROR_INVALID_VALUE, "at most 2 characters"},

@@ -1,4 +1,5 @@
 /* Images, sounds, videos and files for every model: which input takes them, how many, and what is uploaded. */
+#include "base/ensure.h"
 #include "unit/mapping_case.h"
 
 #define PNG "data:image/png;base64,iVBORw0KGgo="
@@ -15,6 +16,8 @@
 
 #define URI(name) "'" name "':{'type':'string','format':'uri'}"
 #define URIS(name) "'" name "':{'type':'array','items':{'type':'string','format':'uri'}}"
+#define A_URI "{'type':'string','format':'uri'}"
+#define A_LIST "{'type':'array','items':" A_URI "}"
 #define STRING(name) "'" name "':{'type':'string'}"
 #define MODEL(properties) "{'properties':{'prompt':{'type':'string'}," properties "}}"
 
@@ -63,6 +66,17 @@ static const struct row {
     {MODEL("'images':{'anyOf':[{'type':'string','format':'uri'},{'type':'array','items':{'type':'string','format':"
            "'uri'}}]}"),
      "{}", USER(IMAGE("http://1/") "," IMAGE("http://2/")), "{'prompt':'','images':['http://1/','http://2/']}", ""},
+    /* One or a list: a list where there are several, or where the name speaks of several. */
+    {MODEL("'image':{'anyOf':[" A_URI "," A_LIST "]}"), "{}", USER(IMAGE("http://1/")),
+     "{'prompt':'','image':'http://1/'}", ""},
+    {MODEL("'image':{'anyOf':[" A_URI "," A_LIST "]}"), "{}", USER(IMAGE("http://1/") "," IMAGE("http://2/")),
+     "{'prompt':'','image':['http://1/','http://2/']}", ""},
+    {MODEL("'image':{'anyOf':[{'type':'string','maxLength':5}," A_LIST "]}"), "{}", USER(IMAGE("http://1/")),
+     "{'prompt':'','image':['http://1/']}", ""},
+    {MODEL("'image':{}"), "{}", USER(IMAGE("http://1/")), "{'prompt':'','image':'http://1/'}", ""},
+    {MODEL("'images':{}"), "{}", USER(IMAGE("http://1/")), "{'prompt':'','images':['http://1/']}", ""},
+    {MODEL("'image':{'type':'string','maxLength':9}"), "{}", USER(IMAGE("http://1/")),
+     "{'prompt':'','image':'http://1/'}", ""},
     {MODEL(URI("image_file") "," URI("source_document") "," STRING("file")), "{}", USER(FILE_PART(PDF)),
      "{'prompt':'','source_document':'" PDF "'}", ""},
     {MODEL(URI("image") "," URI("second")), "{'map':{'image':'second'}}", USER(IMAGE("http://1/")),
@@ -110,6 +124,14 @@ static const struct refusal {
      ERROR_INVALID_VALUE, "messages[1].content[0]", "earlier messages count"},
     {MODEL("'images':{'type':'array','maxItems':1,'items':{'type':'string','format':'uri'}}"), "{}", TWO,
      ERROR_INVALID_VALUE, "messages[0].content[2]", "request is 1."},
+    {MODEL("'image':{'type':'string','maxLength':8}"), "{}", USER(TEXT_PART("a") "," IMAGE("http://1/")),
+     ERROR_INVALID_VALUE, "messages[0].content[1]", "`image`, which has to be a string of up to 8 characters."},
+    {MODEL("'images':{'type':'array','items':{'type':'string','maxLength':9}}"), "{}",
+     USER(IMAGE("http://1/") "," IMAGE("http://22/")), ERROR_INVALID_VALUE, "messages[0].content[1]", "up to 9"},
+    {MODEL("'image':{'anyOf':[{'type':'string'},{'type':'array','items':{'type':'string','maxLength':5}}]}"), "{}", TWO,
+     ERROR_INVALID_VALUE, "messages[0].content[2]", "up to 5"},
+    {MODEL("'image':{'anyOf':[{'type':'string','maxLength':5},{'type':'integer'}]}"), "{}", USER(IMAGE("http://1/")),
+     ERROR_INVALID_VALUE, "messages[0].content[0]", "up to 5 characters, or an integer"},
     {"", "{'map':{'image':'image'}}", TWO, ERROR_INVALID_VALUE, "messages[0].content[2]", "request is 1."},
     {"deepseek-ai__deepseek-r1", "{}", USER(TEXT_PART("a") "," IMAGE("http://1/")), ERROR_UNSUPPORTED_PARAMETER,
      "messages[0].content[1]", "is an image, and the model `kimi` takes text only."},
@@ -124,6 +146,9 @@ static const struct refusal {
     {"deepseek-ai__deepseek-r1", "{'drop_params':true}", "{'role':'user','content':''}," USER(IMAGE("http://1/")),
      ERROR_UNSUPPORTED_PARAMETER, "messages[1].content[0]", "Send some text too."},
     {"{'properties':{" URI("image") "}}", "{}", USER(TEXT_PART("a") "," IMAGE("http://1/")),
+     ERROR_UNSUPPORTED_PARAMETER, "messages", "has no input for a prompt"},
+    /* A text alone may be what an image is named by. */
+    {"{'required':['image'],'properties':{" STRING("image") "}}", "{}", USER(TEXT_PART("a") "," IMAGE("http://1/")),
      ERROR_UNSUPPORTED_PARAMETER, "messages", "has no input for a prompt"},
 };
 
@@ -196,6 +221,42 @@ START_TEST(a_large_file_for_a_single_input_is_uploaded_too)
 }
 END_TEST
 
+/* What stands in the input in the end is the short URL of the file. */
+START_TEST(a_large_file_is_not_too_long)
+{
+    struct mapped mapped;
+    char *message = large_message();
+    case_map(&mapped, MODEL("'images':{'type':'array','items':{'type':'string','maxLength':262144}}"), "{}", message,
+             "");
+    ck_assert_msg(mapped.input != NULL, "%s", mapped.err.message);
+    ck_assert_uint_eq(json_array_size(mapped.call.uploads), 1);
+    case_dispose(&mapped);
+    free(message);
+}
+END_TEST
+
+START_TEST(a_large_file_under_the_model_s_own_name_is_uploaded_too)
+{
+    struct mapped mapped;
+    struct buf extra;
+    char *zeros = xcalloc(INLINE_BYTES + 1, 1);
+    memset(zeros, '0', INLINE_BYTES);
+    buf_init(&extra, 1 << 21);
+    buf_printf(&extra, ",'mask':'data:image/png;base64,%s','refs':['http://1/','data:,%s'],'text':'data:,%s'", zeros,
+               zeros, zeros);
+    buf_printf(&extra, ",'bad':'data:image/png;base64,!%s'", zeros);
+    case_map(&mapped, MODEL(URI("mask") "," URIS("refs") "," URI("bad") "," STRING("text")), "{}",
+             "{'role':'user','content':'a'}", buf_text(&extra));
+    ck_assert_msg(mapped.input != NULL, "%s", mapped.err.message);
+    ck_assert_uint_eq(json_array_size(mapped.call.uploads), 2);
+    ck_assert_ptr_eq(json_array_get(mapped.call.uploads, 0), json_object_get(mapped.input, "mask"));
+    ck_assert_ptr_eq(json_array_get(mapped.call.uploads, 1), json_array_get(json_object_get(mapped.input, "refs"), 1));
+    case_dispose(&mapped);
+    buf_dispose(&extra);
+    free(zeros);
+}
+END_TEST
+
 START_TEST(in_messages_as_they_are_a_large_file_is_uploaded_in_its_place)
 {
     struct mapped mapped;
@@ -235,6 +296,8 @@ static Suite *mapping_media_suite(void)
                         sizeof refusals / sizeof refusals[0]);
     tcase_add_test(media, a_large_file_is_to_be_uploaded_and_is_the_string_in_the_input);
     tcase_add_test(media, a_large_file_for_a_single_input_is_uploaded_too);
+    tcase_add_test(media, a_large_file_is_not_too_long);
+    tcase_add_test(media, a_large_file_under_the_model_s_own_name_is_uploaded_too);
     tcase_add_test(media, in_messages_as_they_are_a_large_file_is_uploaded_in_its_place);
     tcase_add_test(media, no_file_within_a_text_can_be_uploaded);
     suite_add_tcase(suite, media);

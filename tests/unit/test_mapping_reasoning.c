@@ -97,6 +97,8 @@ static const struct row {
     /* tokens */
     {"google__gemini-2.5-flash", "'reasoning_effort':'none'", "{'thinking_budget':0}", ""},
     {"google__gemini-2.5-flash", "'reasoning_effort':'minimal'", "{'thinking_budget':0}", ""},
+    {"google__gemini-2.5-flash", "'reasoning_effort':'high','max_output_tokens':300",
+     "{'thinking_budget':150,'max_output_tokens':300}", "reasoning_effort"},
     {BUDGET, "'reasoning_effort':'low'", "{'thinking_budget':1024}", ""},
     {BUDGET, "'reasoning_effort':'medium'", "{'thinking_budget':8192}", ""},
     {BUDGET, "'reasoning_effort':'high'", "{'thinking_budget':24576}", ""},

@@ -130,6 +130,8 @@ static const struct row {
     {"'prompt':{'type':'string'},'enable_web_search':{'type':'boolean'}", "{}",
      ",'web_search_options':{'search_context_size':'low'}", "{'prompt':'Hi','enable_web_search':true}",
      "web_search_options"},
+    {"'prompt':{'type':'string'},'temperature_decay':{'type':'number'},'top_p_decay':{'type':'number'}", "{}",
+     ",'temperature':1,'top_p':0.5", "{'prompt':'Hi'}", "temperature, top_p"},
     /* the token limit: one name, whatever it is called */
     {KIMI, "{}", ",'max_completion_tokens':9", "{'prompt':'Hi','max_tokens':9}", ""},
     {LLAMA2, "{}", ",'max_tokens':9", "{'prompt':'Hi','max_new_tokens':9}", ""},
@@ -168,6 +170,8 @@ static const struct row {
     {LLAMA2, "{}", ",'prompt':'other'", "{'prompt':'Hi'}", "prompt"},
     {LLAMA2, "{'input':{'odd':1}}", ",'odd':'x'", "{'odd':'x','prompt':'Hi'}", ""},
     {LLAMA2, "{}", ",'system_prompt':'Be.','top_k':null", "{'prompt':'Hi','system_prompt':'Be.'}", ""},
+    /* the messages stay where they are, whatever else goes by that name */
+    {"'effort':{'type':'string'}", "{}", ",'reasoning_effort':'low'", "{'effort':'Hi'}", "reasoning_effort"},
     /* formats */
     {STRUCTURED, "{}", ",'response_format':{'type':'json_schema','json_schema':{'name':'x','strict':true,'schema':{}}}",
      "{'input_item_list':[{'role':'user','content':[{'type':'input_text','text':'Hi'}]}],'json_schema':{'format':"
@@ -187,6 +191,10 @@ static const struct row {
     {KIMI, "{}", ",'stop':'a'", "{'prompt':'Hi'}", ""},
     {"'prompt':{'type':'string'},'stop':{'type':'array','items':{'type':'string'},'default':['<e>']}", "{}",
      ",'stop':'a,b'", "{'prompt':'Hi','stop':['a,b','<e>']}", ""},
+    {"'prompt':{'type':'string'},'stop':{'type':'array','items':{'type':'string'},'maxItems':2,'default':['<e>']}",
+     "{}", ",'stop':['a','b']", "{'prompt':'Hi','stop':['a','<e>']}", ""},
+    {"'prompt':{'type':'string'},'stop_time':{'type':'string'},'nonstop':{'type':'string'}", "{}", ",'stop':'a'",
+     "{'prompt':'Hi'}", ""},
     {"'prompt':{'type':'string'},'stop_mode':{'type':'string','enum':['x','y']}", "{}", ",'stop':'a'",
      "{'prompt':'Hi'}", ""},
     {"'prompt':{'type':'string'},'early_stopping':{'type':'boolean'}", "{}", ",'stop':'a'", "{'prompt':'Hi'}", ""},
@@ -211,7 +219,10 @@ START_TEST(a_request_becomes_what_this_model_takes)
 {
     const struct row *row = &rows[_i];
     struct error err = {0};
-    struct model_schema *schema = model_of(row->model, strstr(row->model, "'task'") != NULL ? "'task'" : "");
+    const char *required = strstr(row->model, "'task'") != NULL     ? "'task'"
+                           : strstr(row->model, "'effort'") != NULL ? "'effort'"
+                                                                    : "";
+    struct model_schema *schema = model_of(row->model, required);
     json_t *input = map(schema, row->route, row->params, &err);
     ck_assert_msg(input != NULL, "%s, %s: %s", row->model, row->params, err.message);
     assert_mapped(input, row->input, row->ignored);
@@ -234,7 +245,7 @@ static const struct refusal {
     {CLAUDE, "", "{'strict_params':true}", ",'temperature':1", ERROR_UNSUPPORTED_PARAMETER, "temperature",
      "strict_params"},
     {LLAMA2, "", "{}", ",'top_k':'many'", ERROR_INVALID_VALUE, "top_k", "an integer from 0"},
-    {UNIONS, "", "{}", ",'mood':'sad'", ERROR_INVALID_VALUE, "mood", "`calm`, or `wild`"},
+    {UNIONS, "", "{}", ",'mood':'sad'", ERROR_INVALID_VALUE, "mood", "one of `calm`, `wild`"},
     {"yorickvp__llava-13b", "", "{}", "", ERROR_MISSING_PARAMETER, "messages", "add an `image_url` part to a message"},
     {"'prompt':{'type':'string'},'key':{'type':'string','x-cog-secret':true}", "'key'", "{}", "",
      ERROR_MISSING_PARAMETER, "key", "configure it under `input`"},

@@ -190,14 +190,16 @@ END_TEST
 START_TEST(a_union_has_variants)
 {
     read_version(
+        "\"mood\":{\"anyOf\":[{\"const\":\"low\"},{\"enum\":[\"mid\",\"high\"]},{\"type\":\"null\"}]},"
         "\"size\":{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},{" REF(
             "word") "},{\"type\":\"null\"}]},"
                     "\"image\":{\"anyOf\":[{\"type\":\"string\",\"format\":\"uri\"},"
                     "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"format\":\"uri\"}}]},"
                     "\"key\":{\"anyOf\":[{\"type\":\"string\",\"format\":\"password\"},{\"type\":\"integer\"}]}",
         others);
-    const struct model_value *size = value_of("size");
+    const struct model_value *size = value_of("size"), *mood = value_of("mood");
     ck_assert_uint_eq(size->variant_count, 2);
+    ck_assert(mood->variant_count == 0 && json_array_size(mood->words) == 3); /* one enum, whatever it is written as */
     ck_assert_uint_eq(size->types, VALUE_INTEGER | VALUE_STRING);
     ck_assert(size->variants[0].has_minimum && !size->has_minimum);
     ck_assert_uint_eq(json_array_size(size->variants[1].words), 2);
@@ -427,6 +429,23 @@ START_TEST(references_that_multiply_come_to_an_end)
 }
 END_TEST
 
+/* Lists that name lists, and one that is long, read as often as they are named, would take minutes. */
+START_TEST(lists_that_multiply_come_to_an_end)
+{
+    char *lists = repeated("\"all\":{\"allOf\":[", "{" REF("all") "}", 100000, "]}");
+    char *names = repeated("\"long\":{\"type\":[", "\"string\"", 400000, "]}");
+    char *inputs = repeated("\"x\":{" REF("all") "},", "\"i@\":{" REF("long") "}", 500, "");
+    char *components = xasprintf("%s,%s", lists, names);
+    read_version(inputs, components);
+    ck_assert_uint_eq(value_of("x")->types, VALUE_ANY);
+    ck_assert_uint_eq(schema->input_count, 501);
+    free(lists);
+    free(names);
+    free(inputs);
+    free(components);
+}
+END_TEST
+
 START_TEST(long_names_are_left_out_and_long_descriptions_cut_between_characters)
 {
     char name[130];
@@ -465,6 +484,7 @@ static Suite *model_schema_suite(void)
     tcase_add_test(tcase, an_enum_beyond_the_bound_is_none);
     tcase_add_test(tcase, a_union_beyond_the_bound_allows_anything);
     tcase_add_test(tcase, references_that_multiply_come_to_an_end);
+    tcase_add_test(tcase, lists_that_multiply_come_to_an_end);
     tcase_add_test(tcase, long_names_are_left_out_and_long_descriptions_cut_between_characters);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -9,28 +9,36 @@
 enum { NOW = 1000000 };
 
 static struct pacing *pacing;
+static struct budget *budget;
 
 static void make(void)
 {
-    pacing = pacing_new(3000); /* 50 a second */
+    pacing = pacing_new(&(struct pacing_rates){3000, 600}); /* polls: 50 a second */
+    budget = budget_of(pacing, "http://replicate.test/v1", "test-token");
 }
 
 static void drop(void)
 {
+    budget_unref(&budget);
     pacing_free(pacing);
+}
+
+static void hold(int64_t wait_ms)
+{
+    budget_refused(budget, BUDGET_CALLS, NOW, &(struct budget_refusal){.wait_ms = wait_ms});
 }
 
 static void use_up_burst(void)
 {
     for (int i = 0; i < 50; i++)
-        ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW);
+        ck_assert_int_eq(budget_reserve(budget, NOW), NOW);
 }
 
 START_TEST(a_seconds_worth_may_go_at_once_and_the_rest_is_spaced_out)
 {
     use_up_burst();
     for (int i = 1; i <= 100; i++)
-        ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW + 20 * i);
+        ck_assert_int_eq(budget_reserve(budget, NOW), NOW + 20 * i);
 }
 END_TEST
 
@@ -38,7 +46,7 @@ START_TEST(no_minute_sees_more_than_the_rate_and_one_burst)
 {
     int given = 0;
     for (int64_t now_ms = NOW; now_ms < NOW + 60000; now_ms += 5)
-        given += pacing_reserve(pacing, now_ms) < NOW + 60000;
+        given += budget_reserve(budget, now_ms) < NOW + 60000;
     ck_assert_int_ge(given, 3000);
     ck_assert_int_le(given, 3000 + 50);
 }
@@ -47,20 +55,20 @@ END_TEST
 START_TEST(a_pause_gives_the_burst_back)
 {
     use_up_burst();
-    ck_assert_int_gt(pacing_reserve(pacing, NOW), NOW);
+    ck_assert_int_gt(budget_reserve(budget, NOW), NOW);
     for (int i = 0; i < 50; i++)
-        ck_assert_int_eq(pacing_reserve(pacing, NOW + 2000), NOW + 2000);
-    ck_assert_int_gt(pacing_reserve(pacing, NOW + 2000), NOW + 2000);
+        ck_assert_int_eq(budget_reserve(budget, NOW + 2000), NOW + 2000);
+    ck_assert_int_gt(budget_reserve(budget, NOW + 2000), NOW + 2000);
 }
 END_TEST
 
 START_TEST(a_small_rate_still_allows_a_burst_of_ten)
 {
-    pacing_set_rate(pacing, 60);
+    pacing_set_rates(pacing, &(struct pacing_rates){60, 600});
     for (int i = 0; i < 10; i++)
-        ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW);
-    ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW + 1000);
-    ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW + 2000);
+        ck_assert_int_eq(budget_reserve(budget, NOW), NOW);
+    ck_assert_int_eq(budget_reserve(budget, NOW), NOW + 1000);
+    ck_assert_int_eq(budget_reserve(budget, NOW), NOW + 2000);
 }
 END_TEST
 
@@ -69,8 +77,8 @@ START_TEST(places_are_given_in_the_order_of_asking)
     int64_t last_ms = 0;
     for (int i = 0; i < 1000; i++) {
         if (i == 300)
-            pacing_hold(pacing, NOW + 4000);
-        int64_t place_ms = pacing_reserve(pacing, NOW + i);
+            hold(4000);
+        int64_t place_ms = budget_reserve(budget, NOW + i);
         ck_assert_int_ge(place_ms, last_ms);
         ck_assert_int_ge(place_ms, NOW + i);
         last_ms = place_ms;
@@ -80,21 +88,21 @@ END_TEST
 
 START_TEST(nobody_asks_within_a_hold_and_no_burst_follows_it)
 {
-    pacing_hold(pacing, NOW + 3000);
-    ck_assert(pacing_is_held(pacing, NOW));
-    ck_assert(pacing_is_held(pacing, NOW + 2999));
-    ck_assert(!pacing_is_held(pacing, NOW + 3000));
+    hold(3000);
+    ck_assert(budget_is_held(budget, NOW));
+    ck_assert(budget_is_held(budget, NOW + 2999));
+    ck_assert(!budget_is_held(budget, NOW + 3000));
     for (int i = 0; i < 5; i++)
-        ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW + 3000 + 20 * i);
+        ck_assert_int_eq(budget_reserve(budget, NOW), NOW + 3000 + 20 * i);
 }
 END_TEST
 
 START_TEST(a_shorter_hold_does_not_shorten_a_longer_one)
 {
-    pacing_hold(pacing, NOW + 3000);
-    pacing_hold(pacing, NOW + 1000);
-    ck_assert(pacing_is_held(pacing, NOW + 2999));
-    ck_assert_int_eq(pacing_reserve(pacing, NOW), NOW + 3000);
+    hold(3000);
+    hold(1000);
+    ck_assert(budget_is_held(budget, NOW + 2999));
+    ck_assert_int_eq(budget_reserve(budget, NOW), NOW + 3000);
 }
 END_TEST
 
@@ -107,8 +115,8 @@ static const struct {
 
 START_TEST(a_used_up_limit_is_waited_for_at_most_a_minute)
 {
-    pacing_learn(pacing, NOW, learn_rows[_i].remaining, learn_rows[_i].reset_ms);
-    ck_assert_int_eq(pacing_reserve(pacing, NOW), learn_rows[_i].place_ms);
+    budget_learn(budget, BUDGET_CALLS, NOW, learn_rows[_i].remaining, learn_rows[_i].reset_ms);
+    ck_assert_int_eq(budget_reserve(budget, NOW), learn_rows[_i].place_ms);
 }
 END_TEST
 

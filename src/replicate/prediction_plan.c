@@ -1,0 +1,57 @@
+/* How long to wait before a prediction is asked about again, from how long its model usually takes and how many wait;
+ * and what its answers tell about the time it takes. */
+#include "prediction_int.h"
+
+#include "base/clock.h"
+#include "replicate/poll_plan.h"
+
+/* Once it runs, the time that it still takes does not depend on how long it booted. */
+int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms)
+{
+    bool is_running = prediction->running_ms >= 0;
+    int64_t now_ms = clock_now_ms();
+    struct usual_time usual;
+    model_memory_usual(prediction->engine->options.models, prediction->memory_key, is_running ? MODEL_RUN : MODEL_WHOLE,
+                       &usual);
+    const struct poll_moment moment = {
+        .usual = &usual,
+        .age_ms = now_ms - (is_running ? prediction->running_ms : prediction->created_ms),
+        .shortest_ms = shortest_ms,
+        .jitter = poll_jitter(prediction->id, prediction->polls),
+        .is_told = prediction->state == PREDICTION_STREAMING,
+    };
+    struct budget_load load;
+    struct poll_plan plan;
+    budget_load(prediction->budget, &prediction->share, now_ms, &load);
+    poll_plan_make(&load, &moment, &plan);
+    budget_share_set(prediction->budget, &prediction->share, &plan.demand);
+    return plan.delay_ms;
+}
+
+/* Where Replicate does not tell when it began to run, that was somewhere between the last two answers. */
+void prediction_note_times(struct prediction *prediction, const struct api_prediction *answer)
+{
+    int64_t now_ms = clock_now_ms(), seen_ms = prediction->seen_ms;
+    prediction->seen_ms = now_ms;
+    if (prediction->running_ms >= 0 || answer->status != API_STATUS_PROCESSING)
+        return;
+    int64_t told_ms = prediction->created_ms + answer->ran_after_ms;
+    bool is_told = answer->ran_after_ms >= 0 && told_ms <= now_ms;
+    prediction->running_ms = is_told ? told_ms : seen_ms + (now_ms - seen_ms) / 2;
+}
+
+/* What was noticed late did not end late: its own word is better than our clock. */
+void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer)
+{
+    struct model_memory *models = prediction->engine->options.models;
+    int64_t now_ms = clock_now_ms();
+    bool is_told = answer->ended_after_ms >= 0;
+    int64_t ended_ms = prediction->seen_ms + (now_ms - prediction->seen_ms) / 2;
+    model_memory_learn_usual(models, prediction->memory_key, MODEL_WHOLE,
+                             is_told ? answer->ended_after_ms : ended_ms - prediction->created_ms);
+    if (is_told && answer->ran_after_ms >= 0)
+        model_memory_learn_usual(models, prediction->memory_key, MODEL_RUN,
+                                 answer->ended_after_ms - answer->ran_after_ms);
+    else if (prediction->running_ms >= 0)
+        model_memory_learn_usual(models, prediction->memory_key, MODEL_RUN, ended_ms - prediction->running_ms);
+}
