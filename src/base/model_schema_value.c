@@ -35,11 +35,16 @@ static json_t *referred(const struct schema_reader *reader, const json_t *schema
     return json_object_get(reader->components, reference + sizeof prefix - 1);
 }
 
+/* A reference that leads nowhere says nothing: then what stands beside it counts. */
 json_t *schema_resolve(const struct schema_reader *reader, json_t *schema)
 {
-    for (int depth = 0; depth < DEPTH_MAX && json_object_get(schema, "$ref") != NULL; depth++)
-        schema = referred(reader, schema);
-    return json_object_get(schema, "$ref") == NULL ? schema : NULL;
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        json_t *next = referred(reader, schema);
+        if (next == NULL)
+            return schema;
+        schema = next;
+    }
+    return NULL;
 }
 
 /* ---- types ---- */

@@ -31,10 +31,12 @@ static void on_drained(void *arg)
             prediction_resume(exchange->predictions[i]);
 }
 
+/* A little early: a proxy in front whose patience is just as long must not win by a millisecond. */
 static void arm_keepalive(struct exchange *exchange)
 {
-    if (exchange->route->keepalive_ms > 0)
-        loop_timer_set(exchange->worker->loop, &exchange->keepalive, clock_now_ms() + exchange->route->keepalive_ms);
+    int64_t keepalive_ms = exchange->route->keepalive_ms;
+    if (keepalive_ms > 0)
+        loop_timer_set(exchange->worker->loop, &exchange->keepalive, clock_now_ms() + keepalive_ms - keepalive_ms / 10);
 }
 
 /* Gives frames to the client; `frames` is used up. */
