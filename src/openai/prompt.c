@@ -164,14 +164,19 @@ static void append_result_label(const json_t *message, struct buf *out)
     buf_append_text(out, ": ");
 }
 
+/* In a conversation of several people the name tells who speaks. */
 static void append_label(const json_t *message, struct buf *out)
 {
-    if (has_role(message, "assistant"))
-        buf_append_text(out, "Assistant: ");
-    else if (has_role(message, "user"))
-        buf_append_text(out, "User: ");
-    else
+    bool is_assistant = has_role(message, "assistant");
+    const char *name = json_text(message, "name");
+    if (!is_assistant && !has_role(message, "user")) {
         append_result_label(message, out);
+        return;
+    }
+    buf_append_text(out, is_assistant ? "Assistant" : "User");
+    if (name != NULL && name[0] != '\0')
+        buf_printf(out, " (%s)", name);
+    buf_append_text(out, ": ");
 }
 
 static bool append_labelled(const json_t *messages, struct buf *prompt, struct error *err)

@@ -242,9 +242,24 @@ static bool map_request(const struct explanation *explanation, const char *file,
     return fine && *input != NULL;
 }
 
+/* What the model calls a secret is one here, too: what is printed ends up in terminals and tickets. */
+static void mask_secrets(const struct model_schema *schema, json_t *input)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(input, name, value)
+    {
+        const struct model_input *known = model_schema_find(schema, name);
+        if (known != NULL && known->value.is_secret)
+            ensure(json_object_set_new(input, name, json_string("(secret)")) == 0);
+    }
+}
+
+/* Takes over the reference to `input`. */
 static void print_create(const struct explanation *explanation, const struct call *call, json_t *input)
 {
     const struct model_schema *schema = explanation->schema;
+    mask_secrets(schema, input);
     struct job *job = job_new();
     struct buf url, body, ignored;
     target_copy(&job->target, &explanation->target);

@@ -373,9 +373,14 @@ END_TEST
 
 /* ---- --explain ---- */
 
+#define PAINTER "acme/painter"
+#define PAINTERS_KEY "key-of-the-operator"
+
 static char *explain(const char *alias, const char *request_file)
 {
-    char *config = xasprintf("models: {writer: " QUILL "}\nreplicate: {base_url: \"%s\", token: test-token}\n",
+    char *config = xasprintf("models: {writer: " QUILL ", painter: {model: " PAINTER
+                             ", input: {openai_api_key: " PAINTERS_KEY "}}}\n"
+                             "replicate: {base_url: \"%s\", token: test-token}\n",
                              replicate_sim_base_url(bridge.sim));
     const char *arguments[] = {"--config",   "@CONFIG@", "--explain", alias, request_file != NULL ? "--request" : NULL,
                                request_file, NULL};
@@ -423,6 +428,19 @@ START_TEST(explain_shows_a_request_as_it_would_be_sent)
 }
 END_TEST
 
+START_TEST(explain_keeps_a_secret_input_to_itself)
+{
+    bridge_start_sim(&bridge);
+    replicate_sim_plan(
+        bridge.sim,
+        &(struct sim_plan){.model = PAINTER, .official = true, .document = "tests/models/openai__gpt-image-1.5.json"});
+    char *told = explain("painter", "tests/golden/chat/plain.request.json");
+    expect_told(told, "\"openai_api_key\":\"(secret)\"");
+    ck_assert_msg(strstr(told, PAINTERS_KEY) == NULL, "the secret is told: %s", told);
+    free(told);
+}
+END_TEST
+
 static Suite *schema_suite(void)
 {
     golden_find(&golden, "tests/golden/models");
@@ -447,6 +465,7 @@ static Suite *schema_suite(void)
     tcase_add_test(cases, a_refusal_of_replicates_names_the_clients_parameter);
     tcase_add_test(cases, explain_tells_what_becomes_of_parameters);
     tcase_add_test(cases, explain_shows_a_request_as_it_would_be_sent);
+    tcase_add_test(cases, explain_keeps_a_secret_input_to_itself);
     suite_add_tcase(suite, cases);
     return suite;
 }

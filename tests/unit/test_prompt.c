@@ -20,6 +20,8 @@ static const struct rendering {
     {"[{'role':'system','content':'only'}]", "only", ""},
     {"[{'role':'user','content':'a'},{'role':'assistant','content':'b'},{'role':'user','content':'c'}]", "",
      "User: a\n\nAssistant: b\n\nUser: c\n\nAssistant:"},
+    {"[{'role':'user','name':'bob','content':'a'},{'role':'user','name':'','content':'b'}]", "",
+     "User (bob): a\n\nUser: b\n\nAssistant:"},
     {"[{'role':'user','content':'a'},{'role':'user','content':'b'}]", "", "User: a\n\nUser: b\n\nAssistant:"},
     {"[{'role':'system','content':'S'},{'role':'user','content':'a'},{'role':'assistant','content':'b'}]", "S",
      "User: a\n\nAssistant: b\n\nAssistant:"},
