@@ -48,6 +48,7 @@ struct call {
     int64_t token_limit;           /* the limit on output tokens that was asked for; 0 = none */
     enum reasoning_mode reasoning; /* where the model's thoughts go */
     size_t prompt_bytes;           /* text sent to the model, for estimating usage */
+    char *seed_input;              /* owned; the input that got the seed; NULL = none */
     json_t *uploads;               /* owned array; NULL = none. Its items are strings of the input itself, data: URIs that
                                       are too large for it: to be uploaded, and replaced in place by the file's URL */
 

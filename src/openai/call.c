@@ -20,6 +20,7 @@ void call_dispose(struct call *call)
     if (call->state_free != NULL)
         call->state_free(call->state);
     free(call->alias);
+    free(call->seed_input);
     json_decref(call->body);
     json_decref(call->params);
     json_decref(call->ignored);

@@ -2,6 +2,7 @@
  * then what the client sent for this very model. */
 #include "openai/mapping.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -219,6 +220,10 @@ static bool place_value(struct mapping *mapping, const struct parameter *row, js
         return false;
     if (row->type == TYPE_TOKENS)
         mapping_keep_one_token_limit(mapping, name);
+    if (row->type == TYPE_SEED) {
+        free(mapping->call->seed_input);
+        mapping->call->seed_input = xstrdup(name);
+    }
     if (changed || lost)
         note_changed(mapping, row);
     return true;
@@ -348,4 +353,18 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
     json_decref(mapping.placed);
     json_decref(mapping.params);
     return mapping.input;
+}
+
+json_t *mapping_input_of_choice(const struct call *call, json_t *input, size_t index)
+{
+    json_t *seed = call->seed_input == NULL ? NULL : json_object_get(input, call->seed_input);
+    if (index == 0 || !json_is_integer(seed))
+        return json_incref(input);
+    /* Many models take 31 bits; none takes more than there are. */
+    json_int_t first = json_integer_value(seed), step = (json_int_t)index;
+    bool fits = first <= INT32_MAX - step || (first > INT32_MAX && first <= INT64_MAX - step);
+    json_t *own = json_copy(input);
+    ensure(own != NULL &&
+           json_object_set_new(own, call->seed_input, json_integer(fits ? first + step : first - step)) == 0);
+    return own;
 }

@@ -47,12 +47,12 @@ static void release_uploads(void *uploads)
     uploads_unref(uploads);
 }
 
-static struct job *make_job(const struct exchange *exchange, json_t *input)
+static struct job *make_job(const struct exchange *exchange, json_t *input, size_t index)
 {
     const struct route *route = exchange->route;
     struct job *job = job_new();
     copy_upstream(exchange, job);
-    job->input = json_incref(input);
+    job->input = mapping_input_of_choice(&exchange->call, input, index);
     job->wants_pieces = exchange->call.is_stream;
     job->timeout_ms = exchange_timeout_ms(exchange);
     job->deadline_ms = exchange_deadline_ms(exchange);
@@ -143,7 +143,7 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
     if (exchange->state == EXCHANGE_PREPARING)
         exchange_set_state(exchange, EXCHANGE_RUNNING);
     for (size_t i = 0; i < exchange->choices; i++) {
-        struct job *job = make_job(exchange, input);
+        struct job *job = make_job(exchange, input, i);
         job->join = join_ref(exchange->join);
         if (ids != NULL)
             snprintf(job->follow_id, sizeof job->follow_id, "%s", ids[i]);

@@ -88,6 +88,20 @@ START_TEST(usage_that_the_model_does_not_report_is_said_to_be_estimated)
 }
 END_TEST
 
+START_TEST(choices_of_a_seeded_request_differ_in_their_seeds)
+{
+    struct door *door = door_chat("{\"model\":\"writer\",\"n\":3,\"seed\":7," HELLO "}");
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *input = fake_prediction_at(i)->job->input;
+        ck_assert_int_eq(json_integer_value(json_object_get(input, "seed")), 7 + (json_int_t)i);
+        ck_assert_str_eq(json_text(input, "prompt"), "Say hi");
+    }
+    for (size_t i = 0; i < 3; i++)
+        fake_prediction_succeed(fake_prediction_at(i), "Hi");
+    door_close(door, true);
+}
+END_TEST
+
 /* Every order in which three predictions can end. */
 static const size_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 
@@ -282,6 +296,7 @@ static Suite *exchange_run_suite(void)
     tcase_add_test(tcase, a_job_says_everything_that_a_prediction_needs);
     tcase_add_test(tcase, an_outcome_becomes_the_answer);
     tcase_add_test(tcase, usage_that_the_model_does_not_report_is_said_to_be_estimated);
+    tcase_add_test(tcase, choices_of_a_seeded_request_differ_in_their_seeds);
     tcase_add_loop_test(tcase, choices_stand_in_their_order_however_they_end, 0, sizeof orders / sizeof orders[0]);
     tcase_add_loop_test(tcase, when_one_choice_fails_the_others_are_let_go_at_once, 0, 3);
     tcase_add_test(tcase, a_failure_after_a_success_is_still_a_failure);
