@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -317,6 +318,21 @@ static bool gives_way(const json_t *body, const char *name)
     return strcmp(name, "max_tokens") == 0 && json_is_number(json_object_get(body, "max_completion_tokens"));
 }
 
+/* The same in the model's own kind: a number as a word, as a switch, or as a number of the other kind. */
+static bool says_the_same(const json_t *placed, const json_t *value)
+{
+    if (placed == NULL || json_equal(placed, value))
+        return placed != NULL;
+    if (!json_is_number(value))
+        return false;
+    double number = json_number_value(value);
+    if (json_is_boolean(placed))
+        return (json_is_true(placed) ? 1 : 0) == number;
+    if (json_is_string(placed))
+        return strtod(json_string_value(placed), NULL) == number;
+    return json_is_number(placed) && json_number_value(placed) == number;
+}
+
 static bool check_params(struct checking *checking)
 {
     const struct attempt *attempt = &checking->attempt;
@@ -328,7 +344,7 @@ static bool check_params(struct checking *checking)
             gives_way(attempt->call.body, name))
             continue;
         const json_t *placed = json_object_get(attempt->input, name);
-        if ((placed == NULL || !json_equal(placed, value)) && !has_effect(checking, name))
+        if (!says_the_same(placed, value) && !has_effect(checking, name))
             return broken(checking, "a parameter is lost without a word", name);
     }
     return true;
