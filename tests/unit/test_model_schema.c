@@ -260,6 +260,18 @@ START_TEST(a_schema_lives_as_long_as_someone_holds_it)
 }
 END_TEST
 
+START_TEST(a_reference_that_leads_nowhere_leaves_what_stands_beside_it)
+{
+    static const char document[] = "{\"id\":\"v\",\"openapi_schema\":{\"components\":{\"schemas\":{\"Input\":{\"$ref\":"
+                                   "\"nowhere\",\"properties\":{"
+                                   "\"prompt\":{\"type\":\"string\"}}}}}}}";
+    struct error err = {0};
+    schema = model_schema_parse(document, strlen(document), &err);
+    ck_assert(schema != NULL && schema->has_inputs);
+    input_of("prompt");
+}
+END_TEST
+
 static Suite *model_schema_suite(void)
 {
     Suite *suite = suite_create("model_schema");
@@ -269,6 +281,7 @@ static Suite *model_schema_suite(void)
     tcase_add_test(tcase, every_document_of_the_folder_is_read);
     tcase_add_test(tcase, bounds_and_defaults_are_those_of_the_model);
     tcase_add_test(tcase, enums_are_found_inline_and_elsewhere);
+    tcase_add_test(tcase, a_reference_that_leads_nowhere_leaves_what_stands_beside_it);
     tcase_add_test(tcase, a_secret_is_marked);
     tcase_add_test(tcase, a_name_that_the_model_lacks_is_not_found);
     tcase_add_test(tcase, a_schema_lives_as_long_as_someone_holds_it);

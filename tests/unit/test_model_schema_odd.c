@@ -464,15 +464,6 @@ START_TEST(long_names_are_left_out_and_long_descriptions_cut_between_characters)
 }
 END_TEST
 
-START_TEST(a_reference_that_leads_nowhere_leaves_what_stands_beside_it)
-{
-    read_document("{\"id\":\"v\",\"openapi_schema\":{\"components\":{\"schemas\":{\"Input\":{\"$ref\":\"nowhere\","
-                  "\"properties\":{\"prompt\":{\"type\":\"string\"}}}}}}}");
-    ck_assert(schema != NULL && schema->has_inputs);
-    ck_assert_ptr_nonnull(model_schema_find(schema, "prompt"));
-}
-END_TEST
-
 static Suite *model_schema_suite(void)
 {
     Suite *suite = suite_create("model_schema_odd");
@@ -480,7 +471,6 @@ static Suite *model_schema_suite(void)
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_loop_test(tcase, what_describes_no_model_is_an_error, 0, ROWS(strangers));
     tcase_add_loop_test(tcase, a_document_may_be_half_there, 0, ROWS(halves));
-    tcase_add_test(tcase, a_reference_that_leads_nowhere_leaves_what_stands_beside_it);
     tcase_add_loop_test(tcase, a_type_is_found_in_all_its_forms, 0, ROWS(types));
     tcase_add_test(tcase, null_is_no_word);
     tcase_add_test(tcase, a_union_has_variants);
