@@ -14,7 +14,7 @@ case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac
 here=$(cd "$(dirname "$0")" && pwd)
 lanes=${CLIENT_LANES:-3}
 install_seconds=900
-client_seconds=150
+client_seconds=300
 left_out=77 # the exit code of install.sh and run.sh where what they need is not on this machine
 export BUILD
 
