@@ -247,8 +247,11 @@ static Suite *media_part_suite(void)
                         sizeof refusals / sizeof refusals[0]);
     tcase_add_test(parts, a_url_has_at_most_8192_bytes);
     tcase_add_test(parts, a_request_holds_at_most_100_parts_that_are_no_text);
-    tcase_add_test(parts, a_single_file_has_at_most_100_megabytes);
     suite_add_tcase(suite, parts);
+    TCase *large = tcase_create("large");
+    tcase_set_tags(large, "large");
+    tcase_add_test(large, a_single_file_has_at_most_100_megabytes);
+    suite_add_tcase(suite, large);
     return suite;
 }
 
