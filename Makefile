@@ -81,6 +81,9 @@ FUZZ_REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(BUILD)/tests/fuzz/replay_%)
 FUZZERS := $(FUZZ_SOURCES:%.c=$(BUILD)/%)
 FUZZ_SECONDS ?= 10
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
+SOAK := $(BUILD)/tests/soak/soak
+SOAK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/soak/*.c))
+MINUTES ?= 10
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_bench.c,$(wildcard tests/bench/*.c)))
 
 # V=1 shows the commands; else there is a line each, and with -s nothing.
@@ -92,7 +95,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all programs check check-clients lint fuzz fuzz-run bench bench-smoke demo run install uninstall clean help
+.PHONY: all programs check check-clients lint fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -133,6 +136,10 @@ $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(BENCH_OBJECTS) $(
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
 
+$(SOAK): $(SOAK_OBJECTS) $(SUPPORT) $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(ARCHIVE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -147,7 +154,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(ARCHIVE)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) ## all tests and benchmarks, built and not run
+programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) $(SOAK) ## all tests and benchmarks, built and not run
 
 check: programs
 	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
@@ -169,10 +176,14 @@ bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is 
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench
 
-bench-smoke: $(DAEMON) $(SIM) $(BENCHES) ## the same, small: what is sent must arrive
+soak: $(DAEMON) $(SOAK) ## clients of every manner against faults of every kind, for MINUTES=10
+	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds $$(($(MINUTES) * 60))
+
+bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3
+	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds 10
 
 demo: $(DAEMON) $(SIM)
 	@BUILD=$(BUILD) FROM_MAKE=1 sh scripts/demo.sh
