@@ -48,6 +48,7 @@ export const checks = new Checks('Browser (Chromium)', browser.version());
 
 export async function open({ origin = 'http://page.example', key = KEY } = {}) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000); // a busy machine takes its time to draw even an empty page
   await page.goto(`${origin}/#${new URLSearchParams({ url: URL_WITHOUT_V1, key })}`);
   await page.waitForFunction(() => window.ready);
   return page;
