@@ -95,8 +95,9 @@ static size_t expect_comments(const struct stream_client *client, size_t frame, 
         int64_t now_ms = at_ms(client, frame);
         ck_assert_msg(now_ms - last_ms <= apart_ms + late_ms(), "frame %zu came %lld ms after the last one", frame,
                       (long long)(now_ms - last_ms));
-        ck_assert_msg(frame == 0 || now_ms - last_ms >= apart_ms / 2, "frame %zu came %lld ms after the last one",
-                      frame, (long long)(now_ms - last_ms));
+        /* One that came late makes the next seem early, so this is looked at where the machine keeps pace. */
+        ck_assert_msg(frame == 0 || late_ms() > LATE_MS || now_ms - last_ms >= apart_ms / 2,
+                      "frame %zu came %lld ms after the last one", frame, (long long)(now_ms - last_ms));
         last_ms = now_ms;
     }
     ck_assert_msg(frame > first, "there is no `%s`", word);
