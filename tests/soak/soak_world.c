@@ -92,7 +92,7 @@ static const struct sim_fault_spec specs[] = {
     {.fault = SIM_FAULT_NO_LENGTH},
     {.fault = SIM_FAULT_CHUNKED},
     {.fault = SIM_FAULT_HTML, .status = 502},
-    {.fault = SIM_FAULT_STATUS, .status = 429, .retry_after_s = 1},
+    {.fault = SIM_FAULT_STATUS, .status = 429, .retry_after_s = 1, .throttle = SIM_THROTTLE_SHORT},
     {.fault = SIM_FAULT_STATUS, .status = 500},
     {.fault = SIM_FAULT_STATUS, .status = 503},
     {.fault = SIM_FAULT_STATUS_AFTER, .status = 500},
