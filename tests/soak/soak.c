@@ -134,12 +134,12 @@ static char *make_config(const struct soak *soak)
     struct buf out;
     buf_init(&out, 64 * 1024);
     buf_printf(&out,
-               "workers: 2\ntimeout: 12s\ngrace: 3s\nkeepalive: 1s\nwrite_timeout: 30s\nread_timeout: %s\n"
+               "workers: 2\ntimeout: 12s\ngrace: 3s\nkeepalive: 1s\nwrite_timeout: 30s\nread_timeout: 30s\n"
                "log: {level: warn}\n"
                "replicate: {base_url: \"%s\", token: test-token, polls_per_minute: 1000000, creates_per_minute: "
                "1000000, poll_interval: 500ms}\n"
                "models:\n",
-               is_sanitized() ? "30s" : "5s", replicate_sim_base_url(soak->sim));
+               replicate_sim_base_url(soak->sim));
     for (size_t i = 0; i < soak_model_count(); i++)
         buf_printf(&out, "  %s: acme/%s\n", soak_model(i)->name, soak_model(i)->name);
     return buf_take(&out, NULL);
