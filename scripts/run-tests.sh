@@ -105,7 +105,7 @@ together=''
 alone=''
 for program; do
     case $program in
-    */test_load) alone="$alone $program" ;;
+    */test_load | */test_drain_load | */test_exhaustion) alone="$alone $program" ;;
     *) together="$together $program" ;;
     esac
 done
