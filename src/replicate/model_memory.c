@@ -164,7 +164,9 @@ void model_memory_usual(struct model_memory *memory, const char *key, enum model
 {
     pthread_mutex_lock(&memory->mutex);
     struct entry *entry = find(memory, key);
-    *usual = entry == NULL ? (struct usual_time){0} : entry->usual[phase];
+    *usual = (struct usual_time){0};
+    if (entry != NULL)
+        *usual = entry->usual[phase];
     pthread_mutex_unlock(&memory->mutex);
 }
 
