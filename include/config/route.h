@@ -61,6 +61,18 @@ struct route {
     size_t dropped_count;
     bool read_schema; /* the model's own schema is fetched and followed; else only what is configured and common */
 
+    /* Several deployments may stand under one alias, and other aliases may stand in where it fails
+     * (server/deployments.h). The configuration lists the first deployment of each alias; each owns the next. */
+    struct route *next; /* NULL = the last */
+    int deployment;     /* its place: 0 for the first */
+    int64_t weight;     /* its share of the requests; 0 = only while no other is well */
+    char **fallbacks;   /* aliases to go on with, in this order; those of the first deployment count */
+    size_t fallback_count;
+    char **content_policy_fallbacks; /* the same where a safety filter refused */
+    size_t content_policy_fallback_count;
+    int64_t allowed_fails; /* more failures than this within a minute … */
+    int64_t cooldown_ms;   /* … and it is left alone for this long; 0 = never */
+
     struct limits limits;
     json_t *info;      /* object or NULL: LiteLLM's model_info, to be shown */
     int64_t created_s; /* `created` in the models list: when the configuration was loaded */
