@@ -25,6 +25,4 @@ printf 'replibridge:x:65532:\n' >"$root/etc/group"
 
 # What the libraries are and where they come from, for those who look for known weaknesses in images.
 mkdir -p "$root/usr/share/doc/replibridge"
-ldd "$program" | awk '$2 == "=>" { print $3 } $1 ~ /^\// { print $1 }' | while read -r library; do
-    dpkg -S "$(readlink -f "$library")" 2>/dev/null || dpkg -S "${library#/usr}" 2>/dev/null || true
-done | cut -d: -f1 | sort -u | xargs dpkg-query -W >"$root/usr/share/doc/replibridge/packages.txt"
+sh "$(dirname "$0")/../packaging/sbom.sh" "$program" >"$root/usr/share/doc/replibridge/sbom.json"
