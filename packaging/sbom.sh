@@ -6,7 +6,7 @@
 set -eu
 
 program=$1
-version=$("$program" --version | sed 's/.* //')
+version=$(sed -n 's/.*REPLIBRIDGE_VERSION "\(.*\)".*/\1/p' "$(dirname "$0")/../include/base/version.h")
 
 # The packages of the libraries, a line each; a file's name may be known with or without /usr before it.
 packages() {
