@@ -1,6 +1,7 @@
 /* Looks twice as often as systemd waits, so that one late look is no death. */
 #include "server/watchdog.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@ static int64_t number_from(const char *name)
 void watchdog_init(struct watchdog *watchdog)
 {
     *watchdog = (struct watchdog){0};
+    /* The first look has nothing to compare with. */
+    for (size_t i = 0; i < WATCHDOG_MAX_WORKERS; i++)
+        watchdog->turns[i] = UINT_MAX;
     int64_t interval_ms = number_from("WATCHDOG_USEC") / 1000;
     bool is_for_another = getenv("WATCHDOG_PID") != NULL && number_from("WATCHDOG_PID") != (int64_t)getpid();
     if (is_for_another || interval_ms < 2 || interval_ms > INT64_C(1000) * LONGEST_S)

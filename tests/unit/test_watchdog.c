@@ -89,6 +89,17 @@ START_TEST(a_worker_that_hangs_keeps_the_sign_back_until_it_turns_again)
 }
 END_TEST
 
+START_TEST(workers_that_had_nothing_to_do_yet_do_not_hang)
+{
+    struct watchdog watchdog;
+    watchdog_init(&watchdog);
+    look(&watchdog);
+    ck_assert(has_heard());
+    look(&watchdog);
+    ck_assert(!has_heard());
+}
+END_TEST
+
 START_TEST(before_it_is_due_nothing_is_said)
 {
     struct watchdog watchdog;
@@ -129,6 +140,7 @@ static Suite *watchdog_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_sign_is_given_twice_as_often_as_is_waited_for);
     tcase_add_loop_test(tcase, a_worker_that_hangs_keeps_the_sign_back_until_it_turns_again, 0, WORKERS);
+    tcase_add_test(tcase, workers_that_had_nothing_to_do_yet_do_not_hang);
     tcase_add_test(tcase, before_it_is_due_nothing_is_said);
     tcase_add_loop_test(tcase, where_nobody_waits_no_sign_is_given, 0, sizeof without / sizeof without[0]);
     suite_add_tcase(suite, tcase);
