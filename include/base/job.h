@@ -84,6 +84,7 @@ struct outcome {
     char prediction_id[64];    /* "" when none was created */
     char version[80];          /* the version that ran, as Replicate names it; "" when unknown */
     int64_t created_after_ms;  /* from the start of the job to the create's answer; -1 = never */
+    int64_t running_after_ms;  /* from the start of the job until the model was at work; -1 = not known */
     int64_t finished_after_ms; /* from the start of the job to its end */
     int polls;
 };

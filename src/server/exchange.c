@@ -379,31 +379,6 @@ void exchange_client_gone(struct exchange *exchange)
     reply_drop(&exchange->request->reply);
 }
 
-static void log_request(const struct exchange *exchange, bool sent)
-{
-    const struct reply *reply = &exchange->request->reply;
-    const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
-    bool is_incident = row != NULL && row->is_incident;
-    log_write(is_incident ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", log_text("id", exchange->request_id),
-              log_text("method", exchange->request->method),
-              log_text("endpoint", exchange->endpoint == NULL ? NULL : exchange->endpoint->name),
-              log_text("path", exchange->endpoint == NULL ? exchange->request->path : NULL),
-              log_number("status", reply->status), log_text("error", row == NULL ? NULL : row->name),
-              log_text("reason", is_incident ? exchange->error.message : NULL),
-              log_text("outcome", exchange->client_is_gone ? "client_gone"
-                                  : sent                   ? "sent"
-                                                           : "not_sent"),
-              log_text("model", exchange->call.alias),
-              log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
-              log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
-              log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
-              log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
-              log_text("usage", exchange->call.usage_source),
-              log_text("joined", exchange->is_second ? "an earlier try" : NULL), log_number("polls", exchange->polls),
-              log_number("bytes", (int64_t)reply->body_bytes),
-              log_number("ms", clock_now_ms() - exchange->timeline.received_ms));
-}
-
 void exchange_closed(struct exchange *exchange, bool sent)
 {
     if (exchange_is_running(exchange)) {
@@ -417,7 +392,7 @@ void exchange_closed(struct exchange *exchange, bool sent)
     metrics_add(metrics, METRIC_requests_total, 1);
     metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
     metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
-    log_request(exchange, sent);
+    exchange_log(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
     exchange->request = NULL;

@@ -1,11 +1,12 @@
 /* What the files of the exchange share: exchange.c (a request's life), exchange_prepare.c (from its body to the model's
- * input), exchange_run.c (its predictions) and exchange_stream.c (a streamed answer). */
+ * input), exchange_run.c (its predictions), exchange_stream.c (a streamed answer) and exchange_log.c (its line in the log). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
 #include "openai/call.h"
 #include "openai/endpoint.h"
 #include "replicate/joins.h"
+#include "replicate/prediction.h"
 #include "replicate/schemas.h"
 #include "replicate/uploads.h"
 #include "server/exchange.h"
@@ -13,9 +14,16 @@
 
 enum { REQUEST_ID_BYTES = 136, UNIQUE_BYTES = 40, MODEL_ID_BYTES = 512 };
 
-/* Where the time went, in clock_now_ms(); 0 = it did not come to that. */
+/* Where the time went, in clock_now_ms(); 0 = it did not come to that. Of several predictions the first that got so far
+ * counts, and for the end the last. */
 struct timeline {
-    int64_t received_ms, started_ms, finished_ms;
+    int64_t received_ms;    /* the head of the request was in */
+    int64_t admitted_ms;    /* its body was in, and it was let in */
+    int64_t started_ms;     /* the input was mapped, files were uploaded: the predictions were started */
+    int64_t created_ms;     /* Replicate had created a prediction */
+    int64_t booted_ms;      /* the model was at work */
+    int64_t first_piece_ms; /* of a stream: the first of the output */
+    int64_t finished_ms;    /* a prediction had ended */
 };
 
 struct exchange {
@@ -76,6 +84,12 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
 
+/* exchange_log.c */
+/* A prediction has come so far: moments in clock_now_ms(), -1 = not yet. */
+void exchange_note_times(struct exchange *exchange, const struct prediction_times *times);
+/* The one line that each request gets. */
+void exchange_log(const struct exchange *exchange, bool sent);
+
 /* exchange_prepare.c */
 void exchange_prepare_init(struct exchange *exchange);
 /* Decodes the body, and starts the predictions as soon as their input is ready; or fails the exchange. */
@@ -119,7 +133,7 @@ char *exchange_timeout_hint(const struct exchange *exchange);
 int64_t exchange_deadline_ms(const struct exchange *exchange);
 /* Lets go of all predictions that still run. */
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms);
-/* Writes down the ids of the predictions there are, in the order of their choices. */
+/* Writes down the ids of the predictions there are, in the order of their choices, and how far they came. */
 void exchange_collect_ids(struct exchange *exchange);
 /* Frees what exchange_start made. */
 void exchange_run_dispose(struct exchange *exchange);

@@ -210,6 +210,7 @@ void exchange_start(struct exchange *exchange)
         exchange_fail(exchange, &err);
         return;
     }
+    exchange->timeline.admitted_ms = clock_now_ms();
     exchange_set_state(exchange, EXCHANGE_PREPARING);
     if (exchange->call.is_stream)
         exchange_stream_start(exchange);
