@@ -42,6 +42,7 @@ struct job {
     struct target target;
     char *base_url; /* with its /v1, no trailing slash */
     char *token;
+    bool is_client_token;   /* the client brought it; else it is the operator's */
     struct header *headers; /* extra ones */
     size_t header_count;
     json_t *input;            /* the prediction's `input`; owned */

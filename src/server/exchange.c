@@ -10,7 +10,6 @@
 #include "base/ensure.h"
 #include "openai/error_body.h"
 #include "server/admin.h"
-#include "server/auth.h"
 #include "server/cors.h"
 
 enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024, ERROR_BODY_MAX_BYTES = 16 * 1024 };
@@ -130,15 +129,16 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
         return;
     exchange_abandon(exchange, 0);
     exchange->error = *error;
+    exchange_blame_client_token(exchange, &exchange->error);
     if (exchange->state == EXCHANGE_STREAMING) {
-        exchange_stream_fail(exchange, error);
+        exchange_stream_fail(exchange, &exchange->error);
         return;
     }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
-    error_body_append(&body, error);
-    add_error_headers(exchange, error);
-    exchange_answer(exchange, error_row(error->kind)->http_status, "application/json", &body);
+    error_body_append(&body, &exchange->error);
+    add_error_headers(exchange, &exchange->error);
+    exchange_answer(exchange, error_row(exchange->error.kind)->http_status, "application/json", &body);
 }
 
 void exchange_hurry(struct exchange_lists *lists)
@@ -228,8 +228,7 @@ static bool check_head(struct exchange *exchange, struct error *err)
         return false;
     if (!find_endpoint(exchange, err))
         return false;
-    if (!auth_check(exchange->config, http_header(request, "Authorization"), http_header(request, "x-api-key"),
-                    http_header(request, "api-key"), &exchange->key, err))
+    if (!exchange_check_key(exchange, err))
         return false;
     if (request->content_length > exchange->config->max_body_bytes)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
@@ -317,6 +316,8 @@ struct exchange *exchange_open(struct worker *worker, struct http_request *reque
     if (framing != NULL) {
         reply_header(&request->reply, "Connection", "close");
         exchange_fail(exchange, framing);
+    } else if (!admin_is_health(request->path) && !exchange_check_address(exchange, &err)) {
+        exchange_fail(exchange, &err);
     } else if (!answer_preflight(exchange) && !answer_admin(exchange)) {
         if (!check_head(exchange, &err))
             exchange_fail(exchange, &err);
@@ -407,6 +408,7 @@ void exchange_sweep(struct exchange_lists *lists)
         exchange_prepare_dispose(exchange);
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
+        free(exchange->client_token);
         config_unref(exchange->config);
         free(exchange);
     }

@@ -1,4 +1,4 @@
-/* What the files of the exchange share: exchange.c (a request's life), exchange_prepare.c (from its body to the model's
+/* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c (from its body to the model's
  * input), exchange_run.c (its predictions), exchange_stream.c (a streamed answer) and exchange_log.c (its line in the log). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
@@ -35,6 +35,7 @@ struct exchange {
     const struct endpoint *endpoint;
     const struct key *key;     /* the client's; NULL where none is asked for */
     const struct route *route; /* known once the body is decoded */
+    char *client_token;        /* Replicate's, where the route has none of its own; NULL = not asked for */
     struct call call;
     size_t request_bytes; /* of the body */
     struct admission_ticket ticket;
@@ -83,6 +84,18 @@ static inline bool exchange_is_running(const struct exchange *exchange)
 void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
+
+/* exchange_access.c */
+bool exchange_check_address(const struct exchange *exchange, struct error *err);
+bool exchange_check_key(struct exchange *exchange, struct error *err);
+/* Takes the client's Replicate token where the route has none of its own, while the request's headers are there. */
+bool exchange_take_token(struct exchange *exchange, struct error *err);
+/* The token that the route's predictions run with. */
+const char *exchange_token(const struct exchange *exchange);
+/* Whatever the client presented, none included: nobody joins what another has asked for. */
+void exchange_hash_client(const struct exchange *exchange, struct hash *hash);
+/* A token that Replicate refuses is the client's fault where the client brought it, not the operator's. */
+void exchange_blame_client_token(const struct exchange *exchange, struct error *error);
 
 /* exchange_log.c */
 /* A prediction has come so far: moments in clock_now_ms(), -1 = not yet. */

@@ -94,7 +94,7 @@ static void upload(struct exchange *exchange)
     char *hint = exchange_timeout_hint(exchange);
     const struct uploads_request request = {.values = exchange->call.uploads,
                                             .base_url = route->base_url,
-                                            .token = route->token,
+                                            .token = exchange_token(exchange),
                                             .headers = route->headers,
                                             .header_count = route->header_count,
                                             .deadline_ms = exchange_deadline_ms(exchange),
@@ -130,11 +130,13 @@ void exchange_go_on(struct exchange *exchange)
 
 /* ---- what the model takes ---- */
 
-static struct schema_source source_of(const struct route *route, const struct target *target)
+/* What a client's own token may see is for that client alone. */
+static struct schema_source source_of(const struct route *route, const struct target *target, const char *token)
 {
     return (struct schema_source){.target = target,
                                   .base_url = route->base_url,
-                                  .token = route->token,
+                                  .token = token,
+                                  .is_private = route->token == NULL,
                                   .headers = route->headers,
                                   .header_count = route->header_count};
 }
@@ -157,7 +159,7 @@ static void on_prepare_due(void *arg)
 static void find_schema(struct exchange *exchange)
 {
     struct model_schema *schema = NULL;
-    struct schema_source source = source_of(exchange->route, &exchange->target);
+    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
     if (!exchange->route->read_schema ||
         schemas_want(exchange->worker->schemas, &source, &exchange->schema_wait, &schema)) {
         map(exchange, schema);
@@ -170,7 +172,7 @@ static void find_schema(struct exchange *exchange)
 
 void exchange_refresh_schema(struct exchange *exchange)
 {
-    struct schema_source source = source_of(exchange->route, &exchange->target);
+    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
     if (exchange->route->read_schema)
         schemas_refresh(exchange->worker->schemas, &source);
 }
@@ -181,7 +183,7 @@ struct model_schema *exchange_schema_of(void *arg, const struct route *route, co
     struct target target;
     if (!route->read_schema || !route_target(route, alias, &target, NULL))
         return NULL;
-    struct schema_source source = source_of(route, &target);
+    struct schema_source source = source_of(route, &target, route->token);
     struct model_schema *schema = schema_cache_peek(worker->shared->schemas, &source);
     target_dispose(&target);
     return schema;
@@ -197,7 +199,7 @@ void exchange_prepare_init(struct exchange *exchange)
 
 static bool let_in(struct exchange *exchange, struct error *err)
 {
-    return decode(exchange, err) && find_route(exchange, err) &&
+    return decode(exchange, err) && find_route(exchange, err) && exchange_take_token(exchange, err) &&
            admission_enter(exchange->worker->shared->admission, exchange->config, exchange->route, exchange->key,
                            &exchange->ticket, err) &&
            route_target(exchange->route, served_alias(exchange), &exchange->target, err);

@@ -35,7 +35,8 @@ static void copy_upstream(const struct exchange *exchange, struct job *job)
     const struct route *route = exchange->route;
     target_copy(&job->target, &exchange->target);
     job->base_url = xstrdup(route->base_url);
-    job->token = xstrdup(route->token);
+    job->token = xstrdup(exchange_token(exchange));
+    job->is_client_token = route->token == NULL;
     job->header_count = route->header_count;
     job->headers = xcalloc(route->header_count + 1, sizeof *job->headers);
     for (size_t i = 0; i < route->header_count; i++)
