@@ -100,6 +100,8 @@ void exchange_blame_client_token(const struct exchange *exchange, struct error *
 /* exchange_log.c */
 /* A prediction has come so far: moments in clock_now_ms(), -1 = not yet. */
 void exchange_note_times(struct exchange *exchange, const struct prediction_times *times);
+/* What the client asks, in a line of its own; only where the configuration wants that. */
+void exchange_log_prompt(const struct exchange *exchange);
 /* The one line that each request gets. */
 void exchange_log(const struct exchange *exchange, bool sent);
 

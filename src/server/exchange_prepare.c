@@ -213,6 +213,7 @@ void exchange_start(struct exchange *exchange)
         return;
     }
     exchange->timeline.admitted_ms = clock_now_ms();
+    exchange_log_prompt(exchange);
     exchange_set_state(exchange, EXCHANGE_PREPARING);
     if (exchange->call.is_stream)
         exchange_stream_start(exchange);

@@ -2,8 +2,10 @@
 #include "fake_door.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "check_main.h"
 
@@ -68,6 +70,63 @@ START_TEST(a_client_that_leaves_is_told_of_with_how_far_it_came)
 }
 END_TEST
 
+/* ---- what was asked ---- */
+
+/* The whole log. The caller frees. */
+static char *whole_log(void)
+{
+    char *text = xmalloc(64 * 1024);
+    FILE *file = fopen(bench.log_path, "r");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, 64 * 1024 - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void run(const char *body)
+{
+    struct door *door = door_chat(body);
+    fake_prediction_succeed(fake_prediction_at(0), "the-answer");
+    door_close(door, true);
+}
+
+START_TEST(prompts_are_logged_only_where_that_is_wanted)
+{
+    bench.config.log_prompts = _i == 1;
+    run(CHAT);
+    char *log = whole_log();
+    ck_assert_int_eq(strstr(log, "the-prompt") != NULL, _i == 1);
+    ck_assert_int_eq(strstr(log, "\"event\":\"prompt\"") != NULL, _i == 1);
+    ck_assert_ptr_null(strstr(log, "the-answer"));
+    free(log);
+}
+END_TEST
+
+START_TEST(a_prompt_is_cut_and_shows_no_secrets_and_no_images)
+{
+    bench.config.log_prompts = true;
+    bench.config.max_body_bytes = 100000;
+    bench.writer.token = NULL;
+    static char filler[20001];
+    memset(filler, 'x', sizeof filler - 1);
+    char *body = xasprintf("{\"model\":\"writer\",\"messages\":[{\"role\":\"system\",\"content\":\"Be brief\"},"
+                           "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"my r8_hidden1 and "
+                           "test-token-of-carol\"}]},{\"role\":\"user\",\"content\":\"%s the-end\"}]}",
+                           filler);
+    struct door *door = door_post(BENCH_CHAT_PATH, body, "Authorization", "Bearer test-token-of-carol");
+    fake_prediction_succeed(fake_prediction_at(0), "Hi");
+    door_close(door, true);
+    char *log = whole_log();
+    ck_assert_ptr_nonnull(strstr(log, "\"prompt\":\"system: Be brief user: my "));
+    ck_assert_ptr_null(strstr(log, "hidden1"));
+    ck_assert_ptr_null(strstr(log, "carol"));
+    ck_assert_ptr_null(strstr(log, "the-end"));
+    ck_assert_uint_lt(strlen(log), 8192);
+    free(log);
+    free(body);
+}
+END_TEST
+
 static Suite *exchange_log_suite(void)
 {
     Suite *suite = suite_create("exchange: its line in the log");
@@ -75,6 +134,8 @@ static Suite *exchange_log_suite(void)
     tcase_add_checked_fixture(tcase, bench_setup, bench_teardown);
     tcase_add_test(tcase, a_line_tells_where_the_time_went);
     tcase_add_test(tcase, a_client_that_leaves_is_told_of_with_how_far_it_came);
+    tcase_add_loop_test(tcase, prompts_are_logged_only_where_that_is_wanted, 0, 2);
+    tcase_add_test(tcase, a_prompt_is_cut_and_shows_no_secrets_and_no_images);
     suite_add_tcase(suite, tcase);
     return suite;
 }
