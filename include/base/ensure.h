@@ -2,7 +2,10 @@
  *
  * A broken `ensure` is a bug of ours: it prints file, line and the condition to
  * standard error and aborts. What the world can do wrong is a `struct error`.
- * The x-functions never return NULL: out of memory aborts with a message.
+ * The x-functions never return NULL: out of memory aborts with a message. What is
+ * allocated by them is small, or bounded together with all else that clients make
+ * large (server/body_memory.h): when even that cannot be had, nothing could be
+ * answered either, and every prediction under way still ends by its Cancel-After.
  * Any thread. */
 #ifndef BASE_ENSURE_H
 #define BASE_ENSURE_H

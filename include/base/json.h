@@ -19,6 +19,10 @@
  * nesting over 512 levels. The caller owns the value. */
 json_t *json_parse(const char *bytes, size_t length, struct error *err);
 
+/* How many values the text has at most, the keys of objects included: by its punctuation, without parsing. What a text
+ * becomes in memory depends on it. */
+size_t json_count_values(const char *bytes, size_t length);
+
 /* For answers of others, which cannot be sent again: what json_parse refuses for the sake of `\u0000`, halves of
  * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
 json_t *json_parse_lenient(const char *bytes, size_t length);

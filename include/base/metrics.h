@@ -21,6 +21,7 @@
     X(cancels_total, COUNTER, "Cancel calls sent to Replicate")                                       \
     X(polls_total, COUNTER, "Polls sent to Replicate")                                                \
     X(exchanges, GAUGE, "HTTP requests in progress")                                                  \
+    X(queued, GAUGE, "Requests that wait in line, as rpm and max_parallel_requests say")              \
     X(predictions, GAUGE, "Predictions followed, in any state")                                       \
     X(transfers, GAUGE, "Transfers to Replicate under way or queued")
 

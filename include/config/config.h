@@ -45,8 +45,10 @@ struct config {
     int64_t write_timeout_ms; /* a client that takes nothing of a stream for this long is given up */
     int64_t idle_timeout_ms;  /* for the next request of a kept connection to begin; a reload cannot change it */
     int64_t max_body_bytes;
+    int64_t max_body_memory_bytes; /* of all bodies together; above it: 503 */
+    int64_t queue_timeout_ms;      /* above `limits`, and those of aliases and keys, a request waits in line; then 429 */
     int64_t max_in_flight; /* requests being worked on, over all; above it: 503 */
-    struct limits limits;  /* over all aliases and keys: general_settings of LiteLLM's dialect */
+    struct limits limits;  /* over all aliases and keys */
     char **cors_origins;   /* "*" or exact origins; none = CORS off */
     size_t cors_origin_count;
 

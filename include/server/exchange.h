@@ -2,7 +2,8 @@
  *
  * The story of a request. The door (http.c) opens an exchange as soon as the head of a request is in: the exchange
  * takes a reference to the configuration, finds the endpoint, checks the client's key and how long the body may be. The
- * body is collected; then the endpoint decodes it into a call and admission lets it in. The model's schema is asked for
+ * body is collected; then the endpoint decodes it into a call and admission lets it in, or lets it wait in line for a
+ * while. The model's schema is asked for
  * (only the first request of a model waits for it), by which the call becomes the model's input; files that are too
  * large for it are uploaded. One job per choice starts as a prediction. The connection is suspended meanwhile. When all
  * predictions have ended, the endpoint encodes their outcomes, the reply is filled in and the connection resumed. A
@@ -10,8 +11,9 @@
  * model is silent. If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at
  * Replicate. Whatever happens, there is one way out (exchange_closed): one log line, one cleanup.
  *
- *   READING ─body complete─▶ PREPARING ─input─▶ RUNNING ─outcomes─────────────▶ REPLYING ─▶ CLOSED
- *      │                        └──────────a while, or the first piece─▶ STREAMING ─end──▲
+ *                    ┌───▶ QUEUED ───┐
+ *   READING ─body complete─────────▶ PREPARING ─input─▶ RUNNING ─outcomes───────▶ REPLYING ─▶ CLOSED
+ *      │             └──(all three)──── a while, or the first piece ─▶ STREAMING ─end──▲
  *      └──── error, or an answer at hand ─────────────────────────────────────────────────┘
  *
  * All on the worker's thread. An exchange is in exactly one state, which is one list of its worker. */
@@ -27,6 +29,7 @@
 
 #define EXCHANGE_STATES(X)                                                                                             \
     X(READING, "reading")                                                                                              \
+    X(QUEUED, "queued")                                                                                                \
     X(PREPARING, "preparing")                                                                                          \
     X(RUNNING, "running")                                                                                              \
     X(STREAMING, "streaming")                                                                                          \

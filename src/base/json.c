@@ -36,6 +36,21 @@ static bool is_nested_too_deeply(const char *bytes, size_t length)
     return false;
 }
 
+size_t json_count_values(const char *bytes, size_t length)
+{
+    size_t count = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '"')
+            in_string = !in_string;
+        else if (in_string && bytes[i] == '\\')
+            i++;
+        else if (!in_string && (bytes[i] == ',' || bytes[i] == ':' || bytes[i] == '[' || bytes[i] == '{'))
+            count++;
+    }
+    return count;
+}
+
 static bool is_blank(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {

@@ -22,6 +22,17 @@ void list_append(struct list *list, struct list_link *link)
     list->length++;
 }
 
+void list_insert_before(struct list_link *next, struct list_link *link)
+{
+    ensure(link->list == NULL && next->list != NULL);
+    link->list = next->list;
+    link->next = next;
+    link->previous = next->previous;
+    link->previous->next = link;
+    next->previous = link;
+    link->list->length++;
+}
+
 void list_remove(struct list_link *link)
 {
     if (!link->list)

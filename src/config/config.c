@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/ensure.h"
+#include "base/machine.h"
 #include "config/schema.h"
 #include "dialect_int.h"
 #include "route_int.h"
@@ -190,6 +191,23 @@ static void warn_open(struct loader *loader)
                     "127.0.0.1");
 }
 
+/* A quarter: what is made of a body takes about three times as much again. A few bodies of the largest size must always
+ * fit, or the limit on one would not mean what it says. */
+static bool settle_body_memory(struct loader *loader)
+{
+    struct config *config = loader->config;
+    struct path path = {.file = loader->options->file != NULL ? loader->options->file : "default",
+                        .name = "max_body_memory"};
+    if (config->max_body_memory_bytes == 0) {
+        int64_t quarter = machine_memory_bytes("") / 4, four = config->max_body_bytes * 4;
+        config->max_body_memory_bytes = quarter > four ? quarter : four;
+    }
+    return config->max_body_memory_bytes >= config->max_body_bytes ||
+           loader_fail(loader, &path,
+                       "this is less than max_body, so that the largest bodies would never fit; raise "
+                       "it, or lower max_body");
+}
+
 /* What can only be said once everything is known. */
 static void finish(struct loader *loader)
 {
@@ -214,7 +232,7 @@ static bool load(struct loader *loader)
     if (!load_source(loader) || !environment_overrides(loader))
         return false;
     sort_routes(loader->config);
-    if (!settle_completion_model(loader))
+    if (!settle_completion_model(loader) || !settle_body_memory(loader))
         return false;
     sort_routes(loader->config);
     if (!fallbacks_settle(loader))

@@ -181,17 +181,6 @@ bool apply_request_size(const struct litellm_scope *scope, const struct node *no
     return ok;
 }
 
-/* The limit over all is no native key; a route that lives here only borrows the range of a route's own limit. */
-bool apply_global_parallel(const struct litellm_scope *scope, const struct node *node, const struct path *path)
-{
-    struct route over_all = {0};
-    struct schema_objects objects = {.config = scope->loader->config, .route = &over_all};
-    if (!schema_set(scope->loader, schema_find(SCHEMA_MODEL, "max_parallel_requests"), &objects, node, path))
-        return false;
-    scope->loader->config->limits.max_parallel = over_all.limits.max_parallel;
-    return true;
-}
-
 bool apply_completion_model(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {
     if (node->type != NODE_SCALAR || node->text[0] == '\0')

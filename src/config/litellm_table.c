@@ -151,7 +151,7 @@ static const struct litellm_row rows[] = {
 
     ROW(GENERAL, "master_key", DO, .apply = apply_master_key),
     ROW(GENERAL, "max_parallel_requests", DO, NATIVE(MODEL, "max_parallel_requests")),
-    ROW(GENERAL, "global_max_parallel_requests", DO, .apply = apply_global_parallel),
+    ROW(GENERAL, "global_max_parallel_requests", DO, NATIVE(ROOT, "max_parallel_requests")),
     ROW(GENERAL, "max_request_size_mb", DO, .apply = apply_request_size),
     ROW(GENERAL, "max_response_size_mb", REFUSE,
         .sentence = "answers have no limit of their own here; remove the key"),

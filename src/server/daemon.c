@@ -193,6 +193,7 @@ static void reload(struct daemon *daemon)
     const struct pacing_rates rates = rates_of(fresh);
     pacing_set_rates(daemon->shared.pacing, &rates);
     tell_all(daemon, WORKER_CONFIG, fresh);
+    admission_reload(daemon->shared.admission, fresh);
     config_unref(daemon->config);
     daemon->config = fresh;
     log_write(LOG_LEVEL_INFO, "reloaded", log_number("models", (int64_t)fresh->route_count));

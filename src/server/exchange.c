@@ -34,6 +34,26 @@ size_t exchange_lists_open(const struct exchange_lists *lists)
     return open;
 }
 
+bool exchange_hold_memory(struct exchange *exchange, int64_t bytes, struct error *err)
+{
+    int64_t more = bytes - exchange->held_bytes;
+    if (more <= 0)
+        return true;
+    if (!body_memory_take(&exchange->worker->shared->body_memory, exchange->config->max_body_memory_bytes,
+                          exchange->held_bytes, more, err))
+        return false;
+    exchange->held_bytes = bytes;
+    return true;
+}
+
+static void give_memory_back(struct exchange *exchange)
+{
+    if (exchange->request != NULL)
+        buf_dispose(&exchange->request->body);
+    body_memory_give(&exchange->worker->shared->body_memory, exchange->held_bytes);
+    exchange->held_bytes = 0;
+}
+
 void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
     list_remove(&exchange->link);
@@ -43,6 +63,7 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
     if (state >= EXCHANGE_REPLYING) {
         admission_leave(exchange->worker->shared->admission, &exchange->ticket);
         exchange_join_leave(exchange);
+        give_memory_back(exchange);
     }
     log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
               log_text("state", STATE_WORDS[state]));
@@ -157,7 +178,7 @@ void exchange_hurry(struct exchange_lists *lists)
 
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
 {
-    for (int state = EXCHANGE_PREPARING; state <= EXCHANGE_STREAMING; state++)
+    for (int state = EXCHANGE_QUEUED; state <= EXCHANGE_STREAMING; state++)
         for (struct list_link *link; (link = list_first(&lists->in[state])) != NULL;)
             exchange_fail(list_entry(link, struct exchange, link), error);
 }
@@ -234,7 +255,7 @@ static bool check_head(struct exchange *exchange, struct error *err)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
                          "The request body has %lld bytes; this server takes %lld (`max_body`). Send less.",
                          (long long)request->content_length, (long long)exchange->config->max_body_bytes);
-    return true;
+    return exchange_hold_memory(exchange, request->content_length, err);
 }
 
 /* Endpoints that are answered from the configuration need no body. */
@@ -334,16 +355,20 @@ struct exchange *exchange_open(struct worker *worker, struct http_request *reque
 
 void exchange_body(struct exchange *exchange, const char *bytes, size_t length)
 {
+    struct error err = {0};
+    struct buf *body = &exchange->request->body;
     /* An answer is ready already: the rest of the body is read and forgotten. */
     if (exchange->request->reply.is_ready)
         return;
-    if (buf_append(&exchange->request->body, bytes, length))
+    if (!exchange_hold_memory(exchange, (int64_t)(body->length + length), &err)) {
+        exchange_fail(exchange, &err);
         return;
-    struct error err = {0};
+    }
+    if (buf_append(body, bytes, length))
+        return;
     error_set(&err, ERROR_REQUEST_TOO_LARGE, NULL,
               "The request body is longer than the %lld bytes that this server takes (`max_body`). Send less.",
               (long long)exchange->config->max_body_bytes);
-    buf_dispose(&exchange->request->body);
     exchange_fail(exchange, &err);
 }
 

@@ -38,7 +38,9 @@ struct exchange {
     char *client_token;        /* Replicate's, where the route has none of its own; NULL = not asked for */
     struct call call;
     size_t request_bytes; /* of the body */
+    int64_t held_bytes;   /* of the memory for all bodies */
     struct admission_ticket ticket;
+    struct admission_wait admission_wait; /* also while a stream that waits in line has begun with comments */
     struct loop_timer read_timer;
     struct loop_timer keepalive; /* of a stream */
 
@@ -77,13 +79,16 @@ struct exchange {
 /* exchange.c */
 static inline bool exchange_is_running(const struct exchange *exchange)
 {
-    return exchange->state >= EXCHANGE_PREPARING && exchange->state <= EXCHANGE_STREAMING;
+    return exchange->state >= EXCHANGE_QUEUED && exchange->state <= EXCHANGE_STREAMING;
 }
 
 /* Adds what stands on every answer, whatever it is. */
 void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
+/* Holds so much of the memory for bodies, all in all; less than before changes nothing. False and err where there is no
+ * room. It is given back with the answer. */
+bool exchange_hold_memory(struct exchange *exchange, int64_t bytes, struct error *err);
 
 /* exchange_access.c */
 bool exchange_check_address(const struct exchange *exchange, struct error *err);

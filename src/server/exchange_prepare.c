@@ -1,4 +1,5 @@
-/* From a request's body to the model's input: decode, find the route, let in, ask what the model takes, map, upload. */
+/* From a request's body to the model's input: decode, find the route, let in or wait in line, ask what the model takes,
+ * map, upload. */
 #include "exchange_int.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/json.h"
 #include "openai/mapping.h"
 #include "openai/models.h"
 
@@ -14,6 +16,9 @@
 static bool decode(struct exchange *exchange, struct error *err)
 {
     struct http_request *request = exchange->request;
+    int64_t values = (int64_t)json_count_values(buf_text(&request->body), request->body.length);
+    if (!exchange_hold_memory(exchange, (int64_t)request->body.length + values * BODY_MEMORY_VALUE_BYTES, err))
+        return false;
     struct call_request call_request = {.endpoint = exchange->endpoint,
                                         .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
                                         .body = buf_text(&request->body),
@@ -57,11 +62,11 @@ static bool find_route(struct exchange *exchange, struct error *err)
 /* ---- from the call to the input ---- */
 
 /* Each choice sends the whole input: what one request makes of itself is bounded as its body is. */
-static bool check_copies(const struct exchange *exchange, struct error *err)
+static bool check_copies(struct exchange *exchange, struct error *err)
 {
     int64_t choices = exchange->call.n, bytes = (int64_t)exchange->request_bytes;
     if (choices == 1 || bytes <= exchange->config->max_body_bytes / choices)
-        return true;
+        return exchange_hold_memory(exchange, exchange->held_bytes + (choices - 1) * bytes, err);
     return error_set(
         err, ERROR_REQUEST_TOO_LARGE, "n",
         "%lld choices of a request of %lld bytes are more than this server takes at once (`max_body`). Ask for "
@@ -189,39 +194,83 @@ struct model_schema *exchange_schema_of(void *arg, const struct route *route, co
     return schema;
 }
 
+/* ---- the line ---- */
+
+/* A stream may have begun already, with comments. */
+static void prepare(struct exchange *exchange)
+{
+    exchange->timeline.admitted_ms = clock_now_ms();
+    exchange_log_prompt(exchange);
+    if (exchange->state != EXCHANGE_STREAMING)
+        exchange_set_state(exchange, EXCHANGE_PREPARING);
+    find_schema(exchange);
+}
+
+static void fail_in_line(struct exchange *exchange, const struct error *error)
+{
+    struct error late = *error;
+    if (clock_now_ms() >= exchange_deadline_ms(exchange)) {
+        char *hint = exchange_timeout_hint(exchange);
+        error_set(&late, ERROR_TIMEOUT, NULL, "The request waited in line for all of its time. %s", hint);
+        free(hint);
+    }
+    exchange_fail(exchange, &late);
+}
+
+static void on_turn(void *arg, const struct error *error)
+{
+    if (error == NULL)
+        prepare(arg);
+    else
+        fail_in_line(arg, error);
+}
+
+static enum admission_answer line_up(struct exchange *exchange, struct error *err)
+{
+    int64_t until_ms = clock_now_ms() + exchange->config->queue_timeout_ms,
+            deadline_ms = exchange_deadline_ms(exchange);
+    const struct admission_entrant who = {.config = exchange->config,
+                                          .route = exchange->route,
+                                          .key = exchange->key,
+                                          .until_ms = until_ms < deadline_ms ? until_ms : deadline_ms};
+    return admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket, &exchange->admission_wait, err);
+}
+
 /* ---- the whole ---- */
 
 void exchange_prepare_init(struct exchange *exchange)
 {
     loop_timer_init(&exchange->prepare_timer, on_prepare_due, exchange);
     exchange->schema_wait = (struct schema_wait){.on_schema = on_schema, .arg = exchange};
+    exchange->admission_wait = (struct admission_wait){.on_turn = on_turn, .arg = exchange};
 }
 
-static bool let_in(struct exchange *exchange, struct error *err)
+static enum admission_answer let_in(struct exchange *exchange, struct error *err)
 {
-    return decode(exchange, err) && find_route(exchange, err) && exchange_take_token(exchange, err) &&
-           admission_enter(exchange->worker->shared->admission, exchange->config, exchange->route, exchange->key,
-                           &exchange->ticket, err) &&
-           route_target(exchange->route, served_alias(exchange), &exchange->target, err);
+    bool is_known = decode(exchange, err) && find_route(exchange, err) && exchange_take_token(exchange, err) &&
+                    route_target(exchange->route, served_alias(exchange), &exchange->target, err);
+    return is_known ? line_up(exchange, err) : ADMISSION_REFUSED;
 }
 
 void exchange_start(struct exchange *exchange)
 {
     struct error err = {0};
-    if (!let_in(exchange, &err)) {
+    enum admission_answer answer = let_in(exchange, &err);
+    if (answer == ADMISSION_REFUSED) {
         exchange_fail(exchange, &err);
         return;
     }
-    exchange->timeline.admitted_ms = clock_now_ms();
-    exchange_log_prompt(exchange);
-    exchange_set_state(exchange, EXCHANGE_PREPARING);
     if (exchange->call.is_stream)
         exchange_stream_start(exchange);
-    find_schema(exchange);
+    if (answer == ADMISSION_WAITS)
+        exchange_set_state(exchange, EXCHANGE_QUEUED);
+    else
+        prepare(exchange);
 }
 
 void exchange_prepare_stop(struct exchange *exchange)
 {
+    admission_forget(&exchange->admission_wait);
     loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
     schemas_forget(&exchange->schema_wait);
     json_decref(exchange->input);

@@ -133,6 +133,7 @@ static void say_when_idle(struct worker_thread *thread)
 static void set_gauges(const struct worker *worker)
 {
     metrics_set(worker->metrics, METRIC_exchanges, (int64_t)exchange_lists_open(&worker->exchanges));
+    metrics_set(worker->metrics, METRIC_queued, (int64_t)admission_room_count(worker->admission_room));
     metrics_set(worker->metrics, METRIC_predictions, (int64_t)engine_count(worker->engine));
     metrics_set(worker->metrics, METRIC_transfers, (int64_t)transfers_count(worker->transfers));
 }
@@ -146,6 +147,7 @@ static void turn(struct worker_thread *thread)
     loop_turn(worker->loop, wait_ms); /* hang-ups, curl's sockets, timers, in that order */
     read_mail(thread);
     schemas_turn(worker->schemas);
+    admission_room_turn(worker->admission_room);
     http_turn(worker->http); /* resumes what got ready, lets libmicrohttpd run once */
     exchange_sweep(&worker->exchanges);
     engine_sweep(worker->engine);
@@ -167,6 +169,7 @@ static void free_parts(struct worker_thread *thread)
     engine_free(worker->engine);
     uploader_free(worker->uploader);
     schemas_free(worker->schemas);
+    admission_room_free(worker->admission_room);
     transfers_free(worker->transfers);
     loop_free(worker->loop);
     metrics_free(worker->metrics);
@@ -204,6 +207,7 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
                                                             .cache = options->shared->schemas,
                                                             .pacing = options->shared->pacing,
                                                             .models = options->shared->models});
+    worker->admission_room = admission_room_new(options->shared->admission, worker->loop);
     worker->uploader = uploader_new(worker->loop, worker->transfers);
     worker->engine = engine_new(&(struct engine_options){.loop = worker->loop,
                                                          .transfers = worker->transfers,

@@ -9,7 +9,7 @@
 #include "check_main.h"
 
 #define LENGTH(table) ((int)(sizeof(table) / sizeof *(table)))
-#define HEAD "replicate: {base_url: \"@SIM@\", token: test-token}\n"
+#define HEAD "queue_timeout: 0\nreplicate: {base_url: \"@SIM@\", token: test-token}\n"
 #define ALICE "Authorization: Bearer test-key-alice\r\n"
 #define BOB "Authorization: Bearer test-key-bob\r\n"
 

@@ -68,6 +68,7 @@ void bench_setup(void)
     bench.config = (struct config){.read_timeout_ms = BENCH_READ_TIMEOUT_MS,
                                    .write_timeout_ms = BENCH_WRITE_TIMEOUT_MS,
                                    .max_body_bytes = 1000,
+                                   .max_body_memory_bytes = 1 << 20,
                                    .max_in_flight = 100,
                                    .routes = bench.routes,
                                    .route_count = 2};
@@ -77,6 +78,7 @@ void bench_setup(void)
     bench.worker.config = config_ref(&bench.config);
     bench.worker.loop = loop_new();
     bench.worker.metrics = metrics_new();
+    bench.worker.admission_room = admission_room_new(bench.shared.admission, bench.worker.loop);
     exchange_lists_init(&bench.worker.exchanges);
 }
 
@@ -109,6 +111,7 @@ void bench_teardown(void)
     ck_assert_uint_eq(bench_in(EXCHANGE_CLOSED), 0);
     ck_assert_uint_eq(fake_loop_timers(bench.worker.loop), 0);
     ck_assert_int_eq(fake_config_references(&bench.config), 1);
+    ck_assert_int_eq(atomic_load(&bench.shared.body_memory.used_bytes), 0);
     ck_assert_uint_eq(count_log_lines(), bench.closed);
     for (size_t i = 0; i < fake_predictions_count(); i++)
         ck_assert_msg(fake_prediction_at(i)->is_finished || fake_prediction_at(i)->is_abandoned,
@@ -116,6 +119,7 @@ void bench_teardown(void)
     expect_nobody_in();
     fake_predictions_reset();
     metrics_free(bench.worker.metrics);
+    admission_room_free(bench.worker.admission_room);
     loop_free(bench.worker.loop);
     config_unref(bench.worker.config);
     joins_free(bench.shared.joins);

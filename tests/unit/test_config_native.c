@@ -27,6 +27,10 @@ FIELD(on_disconnect, route->on_disconnect)
 FIELD(grace, route->grace_ms)
 FIELD(max_in_flight, config->max_in_flight)
 FIELD(max_body, config->max_body_bytes)
+FIELD(max_body_memory, config->max_body_memory_bytes)
+FIELD(queue_timeout, config->queue_timeout_ms)
+FIELD(all_rpm, config->limits.requests_per_minute)
+FIELD(all_parallel, config->limits.max_parallel)
 FIELD(read_timeout, config->read_timeout_ms)
 FIELD(write_timeout, config->write_timeout_ms)
 FIELD(idle_timeout, config->idle_timeout_ms)
@@ -76,6 +80,10 @@ static const struct number_case {
     {ROOT, "grace", "0", get_grace, 0, "-1s", "a duration such as", "61m"},
     {ROOT, "max_in_flight", "500", get_max_in_flight, 500, "1.5", "a whole number", "0"},
     {ROOT, "max_body", "10MB", get_max_body, 10000000, "10 apples", "a size such as", "10"},
+    {ROOT, "max_body_memory", "1GiB", get_max_body_memory, 1 << 30, "all", "a size such as", "10"},
+    {ROOT, "rpm", "600", get_all_rpm, 600, "many", "a whole number", "0"},
+    {ROOT, "max_parallel_requests", "100", get_all_parallel, 100, "all", "a whole number", "0"},
+    {ROOT, "queue_timeout", "0", get_queue_timeout, 0, "never", "a duration such as", "61m"},
     {ROOT, "read_timeout", "500ms", get_read_timeout, 500, "1 year", "a duration such as", "99ms"},
     {ROOT, "write_timeout", "1s", get_write_timeout, 1000, "-1", "a duration such as", "999ms"},
     {ROOT, "idle_timeout", "1h", get_idle_timeout, 3600000, "long", "a duration such as", "61m"},

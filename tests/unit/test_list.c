@@ -55,6 +55,18 @@ START_TEST(an_empty_list_has_no_first_link)
 }
 END_TEST
 
+START_TEST(a_link_can_be_put_before_another)
+{
+    struct item between = {.number = 7}, first = {.number = 8};
+    list_insert_before(&items[2].link, &between.link);
+    list_insert_before(&items[0].link, &first.link);
+    assert_list((const int[]){8, 0, 1, 7, 2, 3}, 6);
+    list_remove(&between.link);
+    list_remove(&first.link);
+    assert_list((const int[]){0, 1, 2, 3}, 4);
+}
+END_TEST
+
 START_TEST(links_stand_in_the_order_of_their_appending)
 {
     assert_list((const int[]){0, 1, 2, 3}, 4);
@@ -139,6 +151,7 @@ static Suite *list_suite(void)
     TCase *tcase = tcase_create("list");
     tcase_add_checked_fixture(tcase, set_up, NULL);
     tcase_add_test(tcase, an_empty_list_has_no_first_link);
+    tcase_add_test(tcase, a_link_can_be_put_before_another);
     tcase_add_test(tcase, links_stand_in_the_order_of_their_appending);
     tcase_add_loop_test(tcase, any_link_can_be_removed, 0, 4);
     tcase_add_test(tcase, removing_a_link_twice_does_nothing);
