@@ -202,6 +202,7 @@ static enum admission_answer pass(struct admission *admission, const struct gate
                                   struct admission_wait *wait, struct error *err)
 {
     enum admission_answer answer = ADMISSION_REFUSED;
+    struct error why = {0};
     admission_lock(admission);
     wait->gate_count = gates->count;
     for (size_t i = 0; i < gates->count; i++) {
@@ -211,13 +212,15 @@ static enum admission_answer pass(struct admission *admission, const struct gate
     }
     admission_update_limits(admission, wait->gates, wait->gate_count);
     admission_settle(admission);
-    size_t closed = admission_first_closed(admission, wait->gates, wait->gate_count, UINT64_MAX, err);
+    size_t closed = admission_first_closed(admission, wait->gates, wait->gate_count, UINT64_MAX, &why);
     if (closed == wait->gate_count) {
         admission_take(wait->gates, wait->gate_count, wait->ticket);
         answer = ADMISSION_ENTERED;
     } else if (room != NULL && wait->until_ms > clock_now_ms()) {
         admission_begin_waiting(room, wait, closed);
         answer = ADMISSION_WAITS;
+    } else if (err != NULL) {
+        *err = why;
     }
     admission_unlock(admission);
     return answer;
