@@ -36,16 +36,28 @@ static bool is_nested_too_deeply(const char *bytes, size_t length)
     return false;
 }
 
+/* Behind the quote that ends the string in whose midst `at` is. */
+static const char *string_end(const char *at, const char *end)
+{
+    for (const char *from = at; (at = memchr(from, '"', (size_t)(end - from))) != NULL; from = at + 1) {
+        const char *before = at;
+        while (before > from && before[-1] == '\\')
+            before--;
+        if ((at - before) % 2 == 0)
+            return at + 1;
+    }
+    return end;
+}
+
 size_t json_count_values(const char *bytes, size_t length)
 {
+    const char *end = bytes + length;
     size_t count = 1;
-    bool in_string = false;
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == '"')
-            in_string = !in_string;
-        else if (in_string && bytes[i] == '\\')
-            i++;
-        else if (!in_string && (bytes[i] == ',' || bytes[i] == ':' || bytes[i] == '[' || bytes[i] == '{'))
+    for (const char *at = bytes; at < end;) {
+        char byte = *at++;
+        if (byte == '"')
+            at = string_end(at, end);
+        else if (byte == ',' || byte == ':' || byte == '[' || byte == '{')
             count++;
     }
     return count;

@@ -9,7 +9,7 @@
 #include "chat_case.h"
 #include "check_main.h"
 
-enum { MIB = 1 << 20, CLIENTS = 60 };
+enum { MIB = 1 << 20, CLIENTS = 40 };
 
 static const struct chat_error overloaded = {503, "server_error", "overloaded", NULL, true, "max_body_memory"};
 
@@ -134,7 +134,7 @@ END_TEST
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-enum { SPACE_KIB = 1024 * 1024, BODY_BYTES = 12 * MIB };
+enum { SPACE_KIB = 512 * 1024, BODY_BYTES = 8 * MIB };
 
 /* A shell lowers the limit on the address space and becomes the program. */
 static void start_in_little_space(const char *more)
@@ -179,7 +179,7 @@ START_TEST(more_large_bodies_than_the_memory_holds_break_nothing)
     make_large(BODY_BYTES);
     send_all_in_turns();
     for (int i = 0; i < CLIENTS; i++) {
-        ck_assert_msg(http_read(clients[i], &response, 3 * daemon_patience_ms()), "client %d was not answered", i);
+        ck_assert_msg(http_read(clients[i], &response, 6 * daemon_patience_ms()), "client %d was not answered", i);
         ck_assert_msg(response.status == 200 || response.status == 503, "status %d: %.300s", response.status,
                       response.body);
         served += response.status == 200;
@@ -199,7 +199,7 @@ static Suite *body_memory_suite(void)
     Suite *suite = suite_create("memory of bodies");
     TCase *tcase = tcase_create("bodies");
     tcase_add_checked_fixture(tcase, NULL, tear_down);
-    tcase_set_timeout(tcase, 90);
+    tcase_set_timeout(tcase, 200);
     tcase_add_test(tcase, announced_bodies_count_and_are_given_back);
     tcase_add_test(tcase, a_chunked_body_counts_as_it_grows);
     tcase_add_test(tcase, bodies_count_until_their_answer);

@@ -49,6 +49,21 @@ static const struct {
     {"{\"\":1}", "{\"\":1}"},
 };
 
+/* How many values each has at most: one, and one more for each comma, colon and opening bracket. */
+static const struct {
+    const char *text;
+    size_t count;
+} counted[] = {
+    {"", 1},         {"1", 1},         {"[]", 2},         {"[1,2,3]", 4},         {"{\"a\":[1]}", 4},
+    {"\"[,:{\"", 1}, {"\"\\\"[\"", 1}, {"\"\\\\\"[[", 3}, {"\"\\\\\\\",,\",", 2}, {"[\"open,,", 2},
+};
+
+START_TEST(values_are_counted_by_their_punctuation)
+{
+    ck_assert_uint_eq(json_count_values(counted[_i].text, strlen(counted[_i].text)), counted[_i].count);
+}
+END_TEST
+
 START_TEST(valid_json_is_read_and_written)
 {
     struct error err = {.kind = ERROR_NONE};
@@ -387,6 +402,7 @@ static Suite *json_suite(void)
     Suite *suite = suite_create("json");
     TCase *tcase = tcase_create("json");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_loop_test(tcase, values_are_counted_by_their_punctuation, 0, ROWS(counted));
     tcase_add_loop_test(tcase, valid_json_is_read_and_written, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_json_is_refused_in_our_own_words, 0, ROWS(refused));
     tcase_add_loop_test(tcase, the_answers_of_others_are_mended, 0, ROWS(mended));
