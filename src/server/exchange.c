@@ -344,6 +344,8 @@ struct exchange *exchange_open(struct worker *worker, struct http_request *reque
             exchange_fail(exchange, &err);
         else if (exchange->endpoint->kind == ENDPOINT_LOCAL)
             answer_local(exchange);
+        else if (request->content_length >= 0)
+            buf_init(&request->body, (size_t)request->content_length); /* it grows to no more than was counted */
     }
     if (request->has_body)
         loop_timer_set(worker->loop, &exchange->read_timer,

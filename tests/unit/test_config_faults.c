@@ -125,6 +125,14 @@ START_TEST(a_value_in_the_wrong_place_is_not_repeated)
 }
 END_TEST
 
+START_TEST(the_memory_for_all_bodies_holds_the_largest_of_them)
+{
+    config_case_refuses("models: {m: a/b}\nmax_body: 2MiB\nmax_body_memory: 1MiB\n",
+                        "max_body_memory: this is less than max_body");
+    config_unref(config_case_must_load("models: {m: a/b}\nmax_body: 2MiB\nmax_body_memory: 2MiB\n"));
+}
+END_TEST
+
 START_TEST(a_token_used_as_a_key_is_masked)
 {
     config_case_refuses("r8_0123456789abcdefghijklmnopqrstuvwxyz012: x\nmodels: {m: a/b}\n", "unknown key");
@@ -178,6 +186,7 @@ static Suite *config_faults_suite(void)
     tcase_add_test(native, a_secret_with_blanks_is_refused_without_being_shown);
     tcase_add_test(native, a_reference_in_another_form_is_no_secret);
     tcase_add_test(native, a_value_in_the_wrong_place_is_not_repeated);
+    tcase_add_test(native, the_memory_for_all_bodies_holds_the_largest_of_them);
     tcase_add_test(native, a_token_used_as_a_key_is_masked);
     tcase_add_test(native, a_missing_token_is_an_error_that_names_the_variable);
     tcase_add_test(native, what_others_could_reach_or_read_is_warned_about);

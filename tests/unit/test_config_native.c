@@ -195,6 +195,9 @@ START_TEST(the_defaults_are_those_that_are_promised)
     ck_assert_int_eq(config->idle_timeout_ms, 75000);
     ck_assert_int_eq(config->max_body_bytes, 64LL << 20);
     ck_assert_int_eq(config->max_in_flight, 10000);
+    ck_assert_int_ge(config->max_body_memory_bytes, 4 * (64LL << 20));
+    ck_assert_int_eq(config->queue_timeout_ms, 10000);
+    ck_assert_int_eq(config->limits.requests_per_minute + config->limits.max_parallel, 0);
     ck_assert_int_eq(config->polls_per_minute, 2700);
     ck_assert_int_eq(config->creates_per_minute, 600);
     ck_assert_int_eq(config->connect_timeout_ms, 10000);
