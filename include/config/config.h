@@ -86,6 +86,9 @@ void config_unref(struct config *config); /* NULL is fine */
  * a `completion_model` it is always that one's. */
 const struct route *config_find_route(const struct config *config, const char *alias);
 
+/* The same by the alias alone, whatever `completion_model` says: for fallbacks. */
+const struct route *config_match_route(const struct config *config, const char *alias);
+
 /* The target of `route` for a client's `alias`: a wildcard's `*` filled in. False and err (ERROR_MODEL_NOT_FOUND) where
  * that gives no model reference. The caller disposes of `target`. */
 bool route_target(const struct route *route, const char *alias, struct target *target, struct error *err);

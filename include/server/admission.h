@@ -16,6 +16,7 @@ struct admission_scope;
 /* What a request that was let in has to give back. */
 struct admission_ticket {
     bool is_counted;
+    bool is_alias_full; /* it was refused by the alias's own limits, so another alias may take it */
     struct admission_scope *scopes[3]; /* those that have limits, of the daemon, the alias, the key; then NULL */
 };
 
@@ -25,6 +26,11 @@ void admission_free(struct admission *admission);
 /* False with ERROR_OVERLOADED or ERROR_RATE_LIMITED, both with retry_after_ms. `key` may be NULL. */
 bool admission_enter(struct admission *admission, const struct config *config, const struct route *route,
                      const struct key *key, struct admission_ticket *ticket, struct error *err);
+
+/* A request that is in goes on under another alias: it leaves the limits of its alias and passes those of `route`.
+ * False with ERROR_RATE_LIMITED, and nothing changed, where those have no room for it. */
+bool admission_move(struct admission *admission, const struct route *route, struct admission_ticket *ticket,
+                    struct error *err);
 
 /* Harmless when the ticket was given back already, or never filled. */
 void admission_leave(struct admission *admission, struct admission_ticket *ticket);

@@ -19,6 +19,7 @@
 #include "replicate/schemas.h"
 #include "replicate/uploads.h"
 #include "server/admission.h"
+#include "server/deployments.h"
 #include "server/exchange.h"
 
 /* What all workers share; the main thread owns it. */
@@ -28,6 +29,7 @@ struct shared {
     struct schema_cache *schemas;
     struct joins *joins;
     struct admission *admission;
+    struct deployments *deployments;
     atomic_bool is_draining;
     int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
 };

@@ -111,14 +111,18 @@ bool route_target(const struct route *route, const char *alias, struct target *t
                      quoted);
 }
 
-const struct route *config_find_route(const struct config *config, const char *alias)
+const struct route *config_match_route(const struct config *config, const char *alias)
 {
     /* The routes are sorted, so the first that matches is the most specific. */
-    const char *name = config->completion_model != NULL ? config->completion_model : alias;
     for (size_t i = 0; i < config->route_count; i++)
-        if (match(config->routes[i]->alias, name, NULL, 0))
+        if (match(config->routes[i]->alias, alias, NULL, 0))
             return config->routes[i];
     return NULL;
+}
+
+const struct route *config_find_route(const struct config *config, const char *alias)
+{
+    return config_match_route(config, config->completion_model != NULL ? config->completion_model : alias);
 }
 
 struct route *route_new(void)

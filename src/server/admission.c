@@ -93,6 +93,13 @@ static bool has_room(struct admission_scope *scope, const struct limits *limits,
     return false;
 }
 
+#define ALIAS_SCOPE "model"
+
+static bool is_of_alias(const char *scope_name)
+{
+    return strncmp(scope_name, ALIAS_SCOPE " ", sizeof ALIAS_SCOPE) == 0;
+}
+
 /* What one request has to pass. */
 struct gates {
     struct limits limits[3];
@@ -118,6 +125,7 @@ static bool pass(struct admission *admission, const struct gates *gates, struct 
     for (size_t i = 0; i < gates->count && is_in; i++) {
         ticket->scopes[i] = get_scope(admission, gates->names[i], &gates->limits[i]);
         is_in = has_room(ticket->scopes[i], &gates->limits[i], err);
+        ticket->is_alias_full = !is_in && is_of_alias(gates->names[i]);
     }
     for (size_t i = 0; i < gates->count; i++) {
         if (!is_in) {
@@ -145,13 +153,48 @@ bool admission_enter(struct admission *admission, const struct config *config, c
         return false;
     }
     add_gate(&gates, &config->limits, "all", "");
-    add_gate(&gates, &route->limits, "model", route->alias);
+    add_gate(&gates, &route->limits, ALIAS_SCOPE, route->alias);
     if (key != NULL)
         add_gate(&gates, &key->limits, "key", key->name);
     if (gates.count == 0 || pass(admission, &gates, ticket, err))
         return true;
     admission_leave(admission, ticket);
     return false;
+}
+
+/* The alias's scope of a ticket leaves it; the others close up. */
+static void leave_alias(struct admission_ticket *ticket)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < 3; i++) {
+        struct admission_scope *scope = ticket->scopes[i];
+        ticket->scopes[i] = NULL;
+        if (scope != NULL && is_of_alias(scope->name))
+            scope->in_flight--;
+        else if (scope != NULL)
+            ticket->scopes[kept++] = scope;
+    }
+}
+
+bool admission_move(struct admission *admission, const struct route *route, struct admission_ticket *ticket,
+                    struct error *err)
+{
+    struct gates gates = {0};
+    struct admission_ticket passed = {0};
+    ensure(ticket->is_counted);
+    add_gate(&gates, &route->limits, ALIAS_SCOPE, route->alias);
+    if (gates.count > 0 && !pass(admission, &gates, &passed, err))
+        return false;
+    if (ticket->scopes[0] == NULL && passed.scopes[0] == NULL)
+        return true;
+    ensure(pthread_mutex_lock(&admission->mutex) == 0);
+    leave_alias(ticket);
+    size_t at = 0;
+    while (ticket->scopes[at] != NULL) /* two at most are left: the daemon's and the key's */
+        at++;
+    ticket->scopes[at] = passed.scopes[0];
+    ensure(pthread_mutex_unlock(&admission->mutex) == 0);
+    return true;
 }
 
 void admission_leave(struct admission *admission, struct admission_ticket *ticket)

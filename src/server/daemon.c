@@ -122,6 +122,7 @@ static void open_shared(struct daemon *daemon)
     daemon->shared.joins = joins_new();
     daemon->shared.schemas = schema_cache_new(daemon->config->cache_dir);
     daemon->shared.admission = admission_new();
+    daemon->shared.deployments = deployments_new();
     atomic_init(&daemon->shared.is_draining, false);
     daemon->shared.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ensure(daemon->shared.idle_fd >= 0);
@@ -263,6 +264,7 @@ static void close_all(struct daemon *daemon)
         worker_join(daemon->workers[i]);
     free(daemon->workers);
     admission_free(daemon->shared.admission);
+    deployments_free(daemon->shared.deployments);
     joins_free(daemon->shared.joins);
     schema_cache_free(daemon->shared.schemas);
     model_memory_free(daemon->shared.models);

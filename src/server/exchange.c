@@ -44,6 +44,7 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
     if (state >= EXCHANGE_REPLYING) {
         admission_leave(exchange->worker->shared->admission, &exchange->ticket);
         exchange_join_leave(exchange);
+        exchange_end_use(exchange);
     }
     log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
               log_text("state", STATE_WORDS[state]));
@@ -77,6 +78,17 @@ static void take_request_id(struct exchange *exchange)
 
 /* ---- answering ---- */
 
+/* Whoever stood in for the model that was asked for. */
+static void add_model(struct exchange *exchange)
+{
+    const char *alias = exchange->call.alias;
+    char shown[256];
+    if (exchange->routes.asked_name == NULL || exchange->error.kind != ERROR_NONE)
+        return;
+    error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
+    reply_header(&exchange->request->reply, "x-replibridge-model", shown);
+}
+
 static void add_ignored(struct exchange *exchange)
 {
     struct buf names;
@@ -95,6 +107,7 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type)
     reply_header(reply, "x-request-id", exchange->request_id);
     if (exchange->prediction_ids.length > 0)
         reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
+    add_model(exchange);
     add_ignored(exchange);
     if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
@@ -384,6 +397,7 @@ static void log_request(const struct exchange *exchange, bool sent)
     const struct reply *reply = &exchange->request->reply;
     const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
     bool is_incident = row != NULL && row->is_incident;
+    bool is_fallback = exchange->routes.asked_name != NULL;
     log_write(is_incident ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", log_text("id", exchange->request_id),
               log_text("method", exchange->request->method),
               log_text("endpoint", exchange->endpoint == NULL ? NULL : exchange->endpoint->name),
@@ -393,7 +407,9 @@ static void log_request(const struct exchange *exchange, bool sent)
               log_text("outcome", exchange->client_is_gone ? "client_gone"
                                   : sent                   ? "sent"
                                                            : "not_sent"),
-              log_text("model", exchange->call.alias),
+              log_text("model", is_fallback ? exchange->routes.asked_name : exchange->call.alias),
+              log_text("fallback", is_fallback ? exchange->call.alias : NULL),
+              log_number("attempts", exchange->routes.attempts),
               log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
               log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
               log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
@@ -430,6 +446,7 @@ void exchange_sweep(struct exchange_lists *lists)
         struct exchange *exchange = list_entry(link, struct exchange, link);
         exchange_run_dispose(exchange);
         exchange_prepare_dispose(exchange);
+        exchange_routes_dispose(exchange);
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
         config_unref(exchange->config);

@@ -85,13 +85,14 @@ static void on_uploaded(void *arg, const struct error *error)
     if (error == NULL)
         run(exchange);
     else
-        exchange_fail(exchange, error);
+        exchange_try_failed(exchange, error);
 }
 
 static void upload(struct exchange *exchange)
 {
     const struct route *route = exchange->route;
     char *hint = exchange_timeout_hint(exchange);
+    exchange_keep_originals(exchange);
     const struct uploads_request request = {.values = exchange->call.uploads,
                                             .base_url = route->base_url,
                                             .token = route->token,
@@ -109,23 +110,41 @@ static void upload(struct exchange *exchange)
 static void map(struct exchange *exchange, struct model_schema *schema)
 {
     struct error err = {0};
+    model_schema_unref(exchange->schema); /* of the model that was tried before */
     exchange->schema = schema;
     exchange->input = mapping_input(&exchange->call, exchange->route, schema, &err);
-    call_forget_messages(&exchange->call);
-    if (exchange->input != NULL && check_copies(exchange, &err) && exchange_join(exchange, &err))
+    if (exchange->input != NULL && check_copies(exchange, &err))
         exchange_go_on(exchange);
     else
-        exchange_fail(exchange, &err);
+        exchange_unfit(exchange, &err);
 }
 
-void exchange_go_on(struct exchange *exchange)
+static void begin(struct exchange *exchange)
 {
-    if (exchange->is_second)
-        exchange_join_follow(exchange);
-    else if (exchange->call.uploads != NULL)
+    exchange_begin_use(exchange);
+    if (exchange->call.uploads != NULL)
         upload(exchange);
     else
         run(exchange);
+}
+
+/* Whoever was mapped as its earlier try has joined that already. */
+void exchange_go_on(struct exchange *exchange)
+{
+    struct error err = {0};
+    bool is_joined = exchange->routes.is_adopted;
+    exchange->routes.is_adopted = false;
+    if (!is_joined && !exchange_join(exchange, &err)) {
+        exchange_fail(exchange, &err);
+        return;
+    }
+    if (!is_joined && exchange->is_second && exchange_adopt(exchange))
+        return;
+    exchange_keep_messages(exchange);
+    if (exchange->is_second)
+        exchange_join_follow(exchange);
+    else
+        begin(exchange);
 }
 
 /* ---- what the model takes ---- */
@@ -154,7 +173,7 @@ static void on_prepare_due(void *arg)
 }
 
 /* Half of a short time is kept for the model itself: what is common to most models serves without a schema. */
-static void find_schema(struct exchange *exchange)
+void exchange_map(struct exchange *exchange)
 {
     struct model_schema *schema = NULL;
     struct schema_source source = source_of(exchange->route, &exchange->target);
@@ -197,10 +216,7 @@ void exchange_prepare_init(struct exchange *exchange)
 
 static bool let_in(struct exchange *exchange, struct error *err)
 {
-    return decode(exchange, err) && find_route(exchange, err) &&
-           admission_enter(exchange->worker->shared->admission, exchange->config, exchange->route, exchange->key,
-                           &exchange->ticket, err) &&
-           route_target(exchange->route, served_alias(exchange), &exchange->target, err);
+    return decode(exchange, err) && find_route(exchange, err) && exchange_enter(exchange, served_alias(exchange), err);
 }
 
 void exchange_start(struct exchange *exchange)
@@ -213,7 +229,7 @@ void exchange_start(struct exchange *exchange)
     exchange_set_state(exchange, EXCHANGE_PREPARING);
     if (exchange->call.is_stream)
         exchange_stream_start(exchange);
-    find_schema(exchange);
+    exchange_map(exchange);
 }
 
 void exchange_prepare_stop(struct exchange *exchange)

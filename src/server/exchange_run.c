@@ -15,7 +15,8 @@ enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
 
 int64_t exchange_timeout_ms(const struct exchange *exchange)
 {
-    return exchange->call.is_stream ? exchange->route->stream_timeout_ms : exchange->route->timeout_ms;
+    const struct route *route = exchange->routes.timed;
+    return exchange->call.is_stream ? route->stream_timeout_ms : route->timeout_ms;
 }
 
 int64_t exchange_deadline_ms(const struct exchange *exchange)
@@ -25,7 +26,7 @@ int64_t exchange_deadline_ms(const struct exchange *exchange)
 
 char *exchange_timeout_hint(const struct exchange *exchange)
 {
-    const struct route *route = exchange->route;
+    const struct route *route = exchange->routes.timed;
     return xasprintf("To wait longer, raise %s.",
                      exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key);
 }
@@ -113,7 +114,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
         if (error.kind == ERROR_INVALID_VALUE)
             exchange_refresh_schema(exchange);
         mapping_name_param(&exchange->call, exchange->route, exchange->schema, &error);
-        exchange_fail(exchange, &error);
+        exchange_try_failed(exchange, &error);
     } else if (exchange->call.is_stream) {
         exchange_stream_choice_end(exchange, index);
     } else if (exchange->pending == 0) {
@@ -150,6 +151,9 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
     join_follow(exchange->join);
+    exchange->holds_join = exchange->routes.has_more;
+    if (exchange->holds_join)
+        join_hold(exchange->join);
 }
 
 void exchange_run(struct exchange *exchange, json_t *input)
@@ -178,6 +182,22 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
             prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, grace_ms));
 }
 
+/* A stream that has begun with comments stays one, and is kept alive. */
+void exchange_let_go(struct exchange *exchange)
+{
+    exchange_prepare_stop(exchange);
+    for (size_t i = 0; i < exchange->choices; i++)
+        if (exchange->predictions[i] != NULL)
+            prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, 0));
+    if (exchange->choices > 0)
+        join_unfollow(exchange->join);
+    exchange_run_dispose(exchange);
+    buf_clear(&exchange->prediction_ids);
+    exchange->version[0] = '\0';
+    if (exchange->state == EXCHANGE_RUNNING)
+        exchange_set_state(exchange, EXCHANGE_PREPARING);
+}
+
 void exchange_run_dispose(struct exchange *exchange)
 {
     for (size_t i = 0; i < exchange->choices; i++) {
@@ -188,4 +208,8 @@ void exchange_run_dispose(struct exchange *exchange)
     free(exchange->predictions);
     free(exchange->outcomes);
     free(exchange->ids);
+    exchange->predictions = NULL;
+    exchange->outcomes = NULL;
+    exchange->ids = NULL;
+    exchange->choices = exchange->pending = 0;
 }
