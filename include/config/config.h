@@ -53,7 +53,7 @@ struct config {
 
     struct log_options log; /* its `file` is owned by the snapshot */
 
-    struct route **routes; /* most specific first */
+    struct route **routes; /* most specific first; of each alias its first deployment */
     size_t route_count;
     char *completion_model; /* an alias that every request gets, whatever it names; NULL = none */
 
@@ -82,12 +82,12 @@ struct config *config_load(const struct config_options *options, char *message, 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine */
 
-/* The route for a model id that a client named: an exact alias first, else the most specific wildcard. NULL: none. With
+/* The route, the first of its deployments, for a model id that a client named: an exact alias first, else the most specific wildcard. NULL: none. With
  * a `completion_model` it is always that one's. */
 const struct route *config_find_route(const struct config *config, const char *alias);
 
-/* The same by the alias alone, whatever `completion_model` says: for fallbacks. */
-const struct route *config_match_route(const struct config *config, const char *alias);
+/* The route for an alias in some route's `fallbacks`: the same, but a `completion_model` does not stand before it. */
+const struct route *config_find_fallback(const struct config *config, const char *alias);
 
 /* The target of `route` for a client's `alias`: a wildcard's `*` filled in. False and err (ERROR_MODEL_NOT_FOUND) where
  * that gives no model reference. The caller disposes of `target`. */

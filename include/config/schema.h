@@ -37,6 +37,7 @@ enum schema_type {
     SCHEMA_WORD,      /* an enum whose values are the row's words, counted from 0 */
     SCHEMA_LIST,      /* char **, size_t */
     SCHEMA_NAMES,     /* char **, size_t: names of parameters */
+    SCHEMA_ALIASES,   /* char **, size_t: names of models to fall back to; may be empty */
     SCHEMA_ORIGINS,   /* char **, size_t: what an Origin header may be */
     SCHEMA_HEADERS,   /* struct header *, size_t */
     SCHEMA_OBJECT,    /* json_t *, any object */
@@ -56,6 +57,7 @@ struct schema_row {
     const char *words;    /* of SCHEMA_WORD: "grace|cancel|keep" */
     const char *fallback; /* the default as it would be written, NULL = not set */
     bool needs_restart;
+    bool of_name; /* of a model: counts for its name, not for one of several deployments under it */
     enum schema_owner owner;
     size_t offset, second_offset; /* the second: of the count, or of the port */
     const char *meaning;          /* a sentence, as the example file has it */
@@ -85,6 +87,10 @@ bool schema_set_section(struct loader *loader, enum schema_section section, cons
                         const struct node *map, const struct path *path);
 
 void schema_copy_route(struct route *to, const struct route *from);
+
+/* Only what counts for the name, see `of_name`. */
+void schema_copy_name(struct route *to, const struct route *from);
+
 void schema_dispose_route(struct route *route);
 void schema_dispose_config(struct config *config);
 void schema_dispose_key(struct key *key);

@@ -106,6 +106,24 @@ static bool load_source(struct loader *loader)
     return file != NULL ? load_file(loader, file) : quick_start(loader);
 }
 
+static bool add_completion_route(struct loader *loader, const struct route *found, const struct path *path)
+{
+    const char *alias = loader->config->completion_model;
+    struct target target;
+    if (!route_target(found, alias, &target, NULL))
+        return loader_fail(loader, path, "this is no model of Replicate; write owner/name");
+    struct route *route = route_copy(found);
+    free(route->alias);
+    free(route->reference);
+    route->alias = xstrdup(alias);
+    route->reference = target.kind == TARGET_VERSION && target.name == NULL ? xstrdup(target.version)
+                       : target.kind == TARGET_VERSION    ? xasprintf("%s:%s", target.name, target.version)
+                       : target.kind == TARGET_DEPLOYMENT ? xasprintf("deployments/%s", target.name)
+                                                          : xstrdup(target.name);
+    target_dispose(&target);
+    return loader_add_route(loader, route, path);
+}
+
 /* A model for every request must be one that is served; where only a wildcard serves it, it gets a route of its own. */
 static bool settle_completion_model(struct loader *loader)
 {
@@ -118,19 +136,10 @@ static bool settle_completion_model(struct loader *loader)
         return loader_fail(loader, &path, "no model_name matches this; name one of model_list");
     if (strchr(found->alias, '*') == NULL)
         return true;
-    struct target target;
-    if (!route_target(found, config->completion_model, &target, NULL))
-        return loader_fail(loader, &path, "this is no model of Replicate; write owner/name");
-    struct route *route = route_copy(found);
-    free(route->alias);
-    free(route->reference);
-    route->alias = xstrdup(config->completion_model);
-    route->reference = target.kind == TARGET_VERSION && target.name == NULL ? xstrdup(target.version)
-                       : target.kind == TARGET_VERSION    ? xasprintf("%s:%s", target.name, target.version)
-                       : target.kind == TARGET_DEPLOYMENT ? xasprintf("deployments/%s", target.name)
-                                                          : xstrdup(target.name);
-    target_dispose(&target);
-    return loader_add_route(loader, route, &path);
+    for (; found != NULL; found = found->next)
+        if (!add_completion_route(loader, found, &path))
+            return false;
+    return true;
 }
 
 static void sort_routes(struct config *config)
@@ -148,8 +157,16 @@ static void settle_stream_timeout(struct route *route)
     route->stream_timeout_key = xstrdup(route->timeout_key);
 }
 
-/* What can only be said once everything is known. The JSON objects are never NULL afterwards, so that no reader of a
- * route needs to ask. */
+/* The JSON objects are never NULL afterwards, so that no reader of a route needs to ask. */
+static void finish_route(struct route *route)
+{
+    route->input = route->input != NULL ? route->input : json_object();
+    route->map = route->map != NULL ? route->map : json_object();
+    route->params = route->params != NULL ? route->params : json_object();
+    settle_stream_timeout(route);
+}
+
+/* What can only be said once everything is known. */
 static void finish(struct loader *loader)
 {
     struct config *config = loader->config;
@@ -157,13 +174,11 @@ static void finish(struct loader *loader)
         long online = sysconf(_SC_NPROCESSORS_ONLN);
         config->workers = online < 1 ? 1 : online > MAXIMUM_WORKERS ? MAXIMUM_WORKERS : (int)online;
     }
-    for (size_t i = 0; i < config->route_count; i++) {
-        struct route *route = config->routes[i];
-        route->input = route->input != NULL ? route->input : json_object();
-        route->map = route->map != NULL ? route->map : json_object();
-        route->params = route->params != NULL ? route->params : json_object();
-        settle_stream_timeout(route);
-    }
+    for (size_t i = 0; i < config->route_count; i++)
+        for (struct route *route = config->routes[i]; route != NULL; route = route->next) {
+            finish_route(route);
+            route->limits = config->routes[i]->limits; /* they count for the name */
+        }
     struct path path = {.file = loader->options->file != NULL ? loader->options->file : "address", .name = "listen"};
     if (config->key_count == 0 && !host_is_loopback(config->host))
         loader_warn(loader, &path,
@@ -182,6 +197,8 @@ static bool load(struct loader *loader)
     if (!settle_completion_model(loader))
         return false;
     sort_routes(loader->config);
+    if (!fallbacks_settle(loader))
+        return false;
     finish(loader);
     return true;
 }

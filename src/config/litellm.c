@@ -194,13 +194,15 @@ static bool load_entry(struct loader *loader, struct node *entry, const char *al
 {
     struct node *params = node_get(entry, "litellm_params");
     struct path params_path = {path, "litellm_params", 0, params->file, params->line};
-    struct route *route = route_copy(loader->defaults);
-    route->alias = xstrdup(alias);
-    bool ok = litellm_apply(loader, LITELLM_ENTRY, route, entry, path) &&
+    bool is_first = loader_find_route(loader, alias) == NULL;
+    struct route *route = loader_new_route(loader, alias);
+    loader->order = INT64_MAX;
+    bool ok = (!is_first || litellm_use_rules(loader, route)) &&
+              litellm_apply(loader, LITELLM_ENTRY, route, entry, path) &&
               litellm_apply(loader, LITELLM_PARAMS, route, params, &params_path);
     if (ok && route->reference == NULL)
         ok = loader_fail(loader, &params_path, "the model is missing; write model: replicate/owner/name");
-    if (ok)
+    if (ok && litellm_check_group(loader, route, path))
         return loader_add_route(loader, route, path);
     route_free(route);
     return false;
@@ -222,7 +224,7 @@ static bool use_entry(struct loader *loader, struct node *entry, const struct pa
     loader_warn(loader, path,
                 "\"%.100s\" is skipped: it is not a model of Replicate; write model: replicate/owner/name", name->text);
     loader->skipped = xrealloc(loader->skipped, (loader->skipped_count + 1) * sizeof *loader->skipped);
-    loader->skipped[loader->skipped_count++] = name->text;
+    loader->skipped[loader->skipped_count++] = xstrdup(name->text);
     return true;
 }
 
@@ -238,27 +240,49 @@ static bool use_models(struct loader *loader, struct node *list, const struct pa
     return true;
 }
 
+/* A name that comes twice is refused, never won by the last: one of the two would vanish without a word. */
+static bool check_new(struct loader *loader, const struct path *path)
+{
+    const struct route *same = loader_find_route(loader, path->name);
+    if (same == NULL)
+        return true;
+    const struct origin *origin = loader_origin(loader, same);
+    return loader_fail(loader, path, "the name \"%.120s\" is used twice, first at %s:%d; rename one or remove it",
+                       path->name, origin->file, origin->line);
+}
+
+/* All deployments once more under the name that the path ends with, which may have fallbacks of its own. */
+static bool copy_group(struct loader *loader, const struct route *first, const struct path *path)
+{
+    for (const struct route *from = first; from != NULL; from = from->next) {
+        struct route *route = route_copy(from);
+        free(route->alias);
+        route->alias = xstrdup(path->name);
+        if (!litellm_use_rules(loader, route)) {
+            route_free(route);
+            return false;
+        }
+        if (!loader_add_route(loader, route, path))
+            return false;
+    }
+    return true;
+}
+
 /* `alias: model_name`, or `alias: {model: model_name, hidden: …}`. */
 static bool add_alias(struct loader *loader, const struct node *node, const struct path *path)
 {
     const struct node *target = node->type == NODE_MAP ? node_get(node, "model") : node;
     if (target == NULL || target->type != NODE_SCALAR)
         return loader_fail(loader, path, "this must be a model_name");
-    for (size_t i = 0; i < loader->config->route_count; i++) {
-        if (strcmp(loader->config->routes[i]->alias, target->text) != 0)
-            continue;
-        struct route *route = route_copy(loader->config->routes[i]);
-        free(route->alias);
-        route->alias = xstrdup(path->name);
+    const struct route *first = loader_find_route(loader, target->text);
+    if (first != NULL) {
         if (node->type == NODE_MAP && node_get(node, "hidden") != NULL)
             loader_warn(loader, path, "hidden has no effect: the alias is listed");
-        return loader_add_route(loader, route, path);
+        return check_new(loader, path) && copy_group(loader, first, path);
     }
-    for (size_t i = 0; i < loader->skipped_count; i++) {
-        if (strcmp(loader->skipped[i], target->text) == 0) {
-            loader_warn(loader, path, "skipped with its model, which is not one of Replicate");
-            return true;
-        }
+    if (loader_is_skipped(loader, target->text)) {
+        loader_warn(loader, path, "skipped with its model, which is not one of Replicate");
+        return true;
     }
     return loader_fail(loader, path, "no model_name of model_list that is served matches this");
 }
@@ -286,6 +310,7 @@ static bool use_aliases(struct loader *loader, struct node *router, const struct
 static bool load_documents(struct loader *loader, const struct documents *documents)
 {
     struct node *first = documents->roots[0];
+    loader->defaults->weight = LITELLM_NO_WEIGHT;
     struct path document = path_document(first);
     if (!each_section(loader, documents, "environment_variables", use_variables) || !environment_defaults(loader))
         return false;
@@ -299,8 +324,8 @@ static bool load_documents(struct loader *loader, const struct documents *docume
         !each_section(loader, documents, "general_settings", use_general) ||
         !each_section(loader, documents, "router_settings", use_router) ||
         !each_section(loader, documents, "router_settings", use_default_params) ||
-        !each_section(loader, documents, "model_list", use_models) ||
-        !each_section(loader, documents, "router_settings", use_aliases))
+        !each_section(loader, documents, "model_list", use_models) || !litellm_settle_groups(loader) ||
+        !each_section(loader, documents, "router_settings", use_aliases) || !litellm_check_rules(loader))
         return false;
     if (loader->config->route_count == 0)
         return loader_fail(loader, &document,

@@ -16,13 +16,16 @@
 #define NATIVE(section_, key_) .native_section = SCHEMA_##section_, .native = (key_)
 
 static const char no_effect[] = "has no effect here";
-static const char no_groups[] = "has no effect: there are no groups of models under one name in this release";
+static const char no_failure_kinds[] = "has no effect: failures are counted whatever their kind; allowed_fails says "
+                                       "how many";
+static const char other_strategy[] = "has no effect: requests are shared by weight and by what each entry is busy with";
 static const char no_tokens[] =
     "has no effect: tokens are not counted against a limit; rpm and max_parallel_requests are";
 static const char no_prices[] = "has no effect: costs are not reported";
 static const char no_budget[] = "spending is not counted here, so a limit on it would not hold; remove it, and set a "
                                 "spend limit in your Replicate account";
-static const char no_fallback[] = "fallbacks are not supported in this release; remove the key";
+static const char no_context[] = "whether a prompt was too long for a model is not told apart from its other failures, "
+                                 "so these would never be used; remove the key, and write fallbacks for all failures";
 static const char no_access[] = "this access rule is not supported, and leaving it out in silence would open a door; "
                                 "remove the key, and enforce it in front of this program";
 static const char no_guardrails[] = "guardrails are not supported, and requests would pass unchecked; remove the key";
@@ -64,9 +67,12 @@ static const struct litellm_row rows[] = {
     ROW(PARAMS, "tpm", WARN, .sentence = no_tokens),
     ROW(PARAMS, "itpm", WARN, .sentence = no_tokens),
     ROW(PARAMS, "otpm", WARN, .sentence = no_tokens),
-    ROW(PARAMS, "weight", WARN, .sentence = no_groups),
-    ROW(PARAMS, "order", WARN, .sentence = no_groups),
-    ROW(PARAMS, "cooldown_time", WARN, .sentence = no_groups),
+    ROW(PARAMS, "weight", DO, .apply = apply_weight),
+    ROW(PARAMS, "order", DO, .apply = apply_order),
+    ROW(PARAMS, "allowed_fails", DO, NATIVE(MODEL, "allowed_fails")),
+    ROW(PARAMS, "allowed_fails_policy", WARN, .sentence = no_failure_kinds),
+    ROW(PARAMS, "cooldown_time", DO, NATIVE(MODEL, "cooldown_time")),
+    ROW(PARAMS, "content_policy_fallbacks", DO, NATIVE(MODEL, "content_policy_fallbacks")),
     ROW(PARAMS, "supports_system_prompt", DO, .apply = apply_system_prompt),
     ROW(PARAMS, "drop_params", DO, NATIVE(MODEL, "drop_params")),
     ROW(PARAMS, "extra_headers", DO, NATIVE(MODEL, "headers")),
@@ -90,8 +96,9 @@ static const struct litellm_row rows[] = {
         .sentence = "has no effect: every parameter that the model has an input for is sent"),
     ROW(PARAMS, "max_budget", REFUSE, .sentence = no_budget),
     ROW(PARAMS, "guardrails", REFUSE, .sentence = no_guardrails, .empty_is_off = true),
-    ROW(PARAMS, "fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(PARAMS, "context_window_fallback_dict", REFUSE, .sentence = no_fallback, .empty_is_off = true),
+    ROW(PARAMS, "fallbacks", DO, NATIVE(MODEL, "fallbacks")),
+    ROW(PARAMS, "context_window_fallbacks", REFUSE, .sentence = no_context, .empty_is_off = true),
+    ROW(PARAMS, "context_window_fallback_dict", REFUSE, .sentence = no_context, .empty_is_off = true),
     ROW(PARAMS, "litellm_credential_name", REFUSE, .sentence = no_credentials),
 
     ROW(SETTINGS, "drop_params", DO, NATIVE(MODEL, "drop_params")),
@@ -102,10 +109,10 @@ static const struct litellm_row rows[] = {
     ROW(SETTINGS, "set_verbose", DO, .apply = apply_verbose),
     ROW(SETTINGS, "json_logs", DO, .apply = apply_json_logs),
     ROW(SETTINGS, "sse_keepalive_ping_interval_seconds", DO, NATIVE(ROOT, "keepalive")),
-    ROW(SETTINGS, "fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(SETTINGS, "default_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(SETTINGS, "context_window_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(SETTINGS, "content_policy_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
+    ROW(SETTINGS, "fallbacks", DO, .apply = apply_fallbacks, NATIVE(ROOT, "fallbacks")),
+    ROW(SETTINGS, "default_fallbacks", DO, NATIVE(ROOT, "fallbacks")),
+    ROW(SETTINGS, "context_window_fallbacks", REFUSE, .sentence = no_context, .empty_is_off = true),
+    ROW(SETTINGS, "content_policy_fallbacks", DO, .apply = apply_fallbacks, NATIVE(ROOT, "content_policy_fallbacks")),
     ROW(SETTINGS, "max_budget", REFUSE, .sentence = no_budget),
     ROW(SETTINGS, "cache", WARN, .sentence = "has no effect: answers are not cached"),
     ROW(SETTINGS, "cache_params", WARN, .sentence = "has no effect: answers are not cached"),
@@ -114,7 +121,8 @@ static const struct litellm_row rows[] = {
     ROW(SETTINGS, "failure_callback", WARN, .sentence = no_effect),
     ROW(SETTINGS, "turn_off_message_logging", WARN, .sentence = "has no effect: messages are never logged"),
     ROW(SETTINGS, "force_ipv4", WARN, .sentence = no_effect),
-    ROW(SETTINGS, "allowed_fails", WARN, .sentence = no_groups),
+    ROW(SETTINGS, "allowed_fails", DO, NATIVE(ROOT, "allowed_fails")),
+    ROW(SETTINGS, "cooldown_time", DO, NATIVE(ROOT, "cooldown_time")),
     ROW(SETTINGS, "network_mock", WARN, .sentence = "has no effect: models are really run, and paid for"),
 
     ROW(ROUTER, "timeout", MAP, .apply = apply_timeout, NATIVE(ROOT, "timeout")),
@@ -124,20 +132,22 @@ static const struct litellm_row rows[] = {
     STRUCTURE(ROUTER, "model_group_alias", MAP),
     STRUCTURE(ROUTER, "default_litellm_params", MAP),
     ROW(ROUTER, "default_max_parallel_requests", MAP, NATIVE(MODEL, "max_parallel_requests")),
-    ROW(ROUTER, "fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(ROUTER, "default_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(ROUTER, "context_window_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(ROUTER, "content_policy_fallbacks", REFUSE, .sentence = no_fallback, .empty_is_off = true),
-    ROW(ROUTER, "routing_strategy", WARN, .sentence = no_groups),
+    ROW(ROUTER, "fallbacks", DO, .apply = apply_fallbacks, NATIVE(ROOT, "fallbacks")),
+    ROW(ROUTER, "default_fallbacks", DO, NATIVE(ROOT, "fallbacks")),
+    ROW(ROUTER, "context_window_fallbacks", REFUSE, .sentence = no_context, .empty_is_off = true),
+    ROW(ROUTER, "content_policy_fallbacks", DO, .apply = apply_fallbacks, NATIVE(ROOT, "content_policy_fallbacks")),
+    ROW(ROUTER, "routing_strategy", MAP, .sentence = other_strategy, .apply = apply_strategy),
+    ROW(ROUTER, "routing_strategy_args", WARN, .sentence = other_strategy),
     ROW(ROUTER, "retry_after", WARN, .sentence = "has no effect: the pause that Replicate names is kept"),
-    ROW(ROUTER, "allowed_fails", WARN, .sentence = no_groups),
-    ROW(ROUTER, "allowed_fails_policy", WARN, .sentence = no_groups),
-    ROW(ROUTER, "cooldown_time", WARN, .sentence = no_groups),
-    ROW(ROUTER, "disable_cooldowns", WARN, .sentence = no_groups),
+    ROW(ROUTER, "allowed_fails", DO, NATIVE(ROOT, "allowed_fails")),
+    ROW(ROUTER, "allowed_fails_policy", WARN, .sentence = no_failure_kinds),
+    ROW(ROUTER, "cooldown_time", DO, NATIVE(ROOT, "cooldown_time")),
+    ROW(ROUTER, "disable_cooldowns", DO, .apply = apply_no_cooldowns),
     ROW(ROUTER, "retry_policy", WARN, .sentence = retries_sentence),
-    ROW(ROUTER, "max_fallbacks", WARN, .sentence = "has no effect: there are no fallbacks"),
+    ROW(ROUTER, "max_fallbacks", DO, .apply = apply_max_fallbacks),
     ROW(ROUTER, "redis_*", WARN, .sentence = "has no effect: nothing is kept in Redis"),
-    ROW(ROUTER, "enable_pre_call_checks", WARN, .sentence = no_groups),
+    ROW(ROUTER, "enable_pre_call_checks", WARN,
+        .sentence = "has no effect: a prompt is not measured against what its model takes before it is sent"),
 
     ROW(GENERAL, "master_key", DO, .apply = apply_master_key),
     ROW(GENERAL, "max_parallel_requests", DO, NATIVE(MODEL, "max_parallel_requests")),

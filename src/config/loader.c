@@ -19,7 +19,7 @@ enum {
 
 void loader_init(struct loader *loader, const struct config_options *options)
 {
-    *loader = (struct loader){.options = options};
+    *loader = (struct loader){.options = options, .order = INT64_MAX, .max_fallbacks = -1};
 }
 
 void loader_dispose(struct loader *loader)
@@ -28,11 +28,14 @@ void loader_dispose(struct loader *loader)
         free(loader->variables[i].name);
         free(loader->variables[i].value);
     }
-    for (size_t i = 0; i < loader->config->route_count; i++)
-        free(loader->route_places[i]);
+    for (size_t i = 0; i < loader->skipped_count; i++)
+        free(loader->skipped[i]);
+    for (size_t i = 0; i < loader->rule_count; i++)
+        free(loader->rules[i].key);
     free(loader->variables);
     free(loader->skipped);
-    free(loader->route_places);
+    free(loader->rules);
+    loader_forget_places(loader);
     route_free(loader->defaults);
 }
 
@@ -216,49 +219,4 @@ bool loader_interpolate(struct loader *loader, struct node *node, const struct p
             return false;
     }
     return true;
-}
-
-/* A name that comes twice is refused, never won by the last: one of the two would vanish without a word. */
-static bool check_route(struct loader *loader, const struct route *route, const struct path *path)
-{
-    const char *problem = route_problem(route);
-    if (problem != NULL)
-        return loader_fail(loader, path, "%s", problem);
-    if (route->token == NULL)
-        return loader_fail(loader, path,
-                           "there is no Replicate token for this model; set the environment variable "
-                           "REPLICATE_API_TOKEN, or write %s",
-                           loader->dialect == DIALECT_NATIVE ? "replicate.token" : "litellm_params.api_key");
-    for (size_t i = 0; i < loader->config->route_count; i++)
-        if (strcmp(loader->config->routes[i]->alias, route->alias) == 0)
-            return loader_fail(loader, path,
-                               "the name \"%.*s\" is used twice, first at %s; groups of models under one name are not "
-                               "supported in this release, so rename one or remove it",
-                               NAME_BYTES, route->alias, loader->route_places[i]);
-    return true;
-}
-
-bool loader_add_route(struct loader *loader, struct route *route, const struct path *path)
-{
-    struct config *config = loader->config;
-    if (!check_route(loader, route, path)) {
-        route_free(route);
-        return false;
-    }
-    size_t count = config->route_count + 1;
-    config->routes = xrealloc(config->routes, count * sizeof *config->routes);
-    loader->route_places = xrealloc(loader->route_places, count * sizeof *loader->route_places);
-    config->routes[config->route_count] = route;
-    loader->route_places[config->route_count] = xasprintf("%s:%d", path->file, path->line);
-    config->route_count = count;
-    return true;
-}
-
-struct key *loader_add_key(struct loader *loader)
-{
-    struct config *config = loader->config;
-    config->keys = xrealloc(config->keys, (config->key_count + 1) * sizeof *config->keys);
-    struct key *key = &config->keys[config->key_count++];
-    *key = (struct key){0};
-    return key;
 }

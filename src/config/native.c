@@ -18,11 +18,27 @@ static void note_timeout(const struct node *map, const char *name, const char *a
     *key = alias == NULL ? xstrdup(name) : xasprintf("%s under models.%s", name, alias);
 }
 
-/* A model: an alias with a reference, or with a map of keys. */
-static bool load_model(struct loader *loader, const struct node *node, const struct path *path)
+/* Keys that would have to be alike at all deployments of a name stand at the first alone. */
+static bool check_later(struct loader *loader, const struct node *map, const struct path *path)
 {
-    struct route *route = route_copy(loader->defaults);
-    route->alias = xstrdup(path->name);
+    for (size_t i = 0; i < map->count; i++) {
+        struct path member = path_member(path, map, i);
+        const struct schema_row *row = schema_find(SCHEMA_MODEL, member.name);
+        if (row != NULL && row->of_name && !node_is_null(map->members[i].value))
+            return loader_fail(loader, &member,
+                               "this counts for the name, not for one model of its list; write it at the first of "
+                               "them");
+    }
+    return true;
+}
+
+/* One deployment of the alias: a reference, or a map of keys. */
+static bool load_deployment(struct loader *loader, const char *alias, const struct node *node, const struct path *path)
+{
+    bool is_later = loader_find_route(loader, alias) != NULL;
+    if (is_later && node->type == NODE_MAP && !check_later(loader, node, path))
+        return false;
+    struct route *route = loader_new_route(loader, alias);
     struct schema_objects objects = {.config = loader->config, .route = route};
     bool ok;
     if (node->type == NODE_SCALAR) {
@@ -38,6 +54,21 @@ static bool load_model(struct loader *loader, const struct node *node, const str
         return loader_add_route(loader, route, path);
     route_free(route);
     return false;
+}
+
+/* A model: an alias with one deployment, or with a list of them. */
+static bool load_model(struct loader *loader, const struct node *node, const struct path *path)
+{
+    if (node->type != NODE_LIST)
+        return load_deployment(loader, path->name, node, path);
+    if (node->count == 0)
+        return loader_fail(loader, path, "the list is empty; write at least one model in it");
+    for (size_t i = 0; i < node->count; i++) {
+        struct path member = path_member(path, node, i);
+        if (!load_deployment(loader, path->name, node->members[i].value, &member))
+            return false;
+    }
+    return true;
 }
 
 /* Two maps of models cannot occur: the tree refuses a key that is given twice. */

@@ -111,18 +111,18 @@ bool route_target(const struct route *route, const char *alias, struct target *t
                      quoted);
 }
 
-const struct route *config_match_route(const struct config *config, const char *alias)
+const struct route *config_find_route(const struct config *config, const char *alias)
+{
+    return config_find_fallback(config, config->completion_model != NULL ? config->completion_model : alias);
+}
+
+const struct route *config_find_fallback(const struct config *config, const char *alias)
 {
     /* The routes are sorted, so the first that matches is the most specific. */
     for (size_t i = 0; i < config->route_count; i++)
         if (match(config->routes[i]->alias, alias, NULL, 0))
             return config->routes[i];
     return NULL;
-}
-
-const struct route *config_find_route(const struct config *config, const char *alias)
-{
-    return config_match_route(config, config->completion_model != NULL ? config->completion_model : alias);
 }
 
 struct route *route_new(void)
@@ -138,20 +138,29 @@ struct route *route_copy(const struct route *from)
     struct route *route = route_new();
     schema_copy_route(route, from);
     route->alias = xstrdup(from->alias);
-    route->timeout_key = xstrdup(from->timeout_key);
-    route->stream_timeout_key = xstrdup(from->stream_timeout_key);
+    route_copy_timeout_keys(route, from);
     return route;
+}
+
+void route_copy_timeout_keys(struct route *to, const struct route *from)
+{
+    free((char *)to->timeout_key);
+    free((char *)to->stream_timeout_key);
+    to->timeout_key = xstrdup(from->timeout_key);
+    to->stream_timeout_key = xstrdup(from->stream_timeout_key);
 }
 
 void route_free(struct route *route)
 {
-    if (route == NULL)
-        return;
-    schema_dispose_route(route);
-    free(route->alias);
-    free((char *)route->timeout_key);
-    free((char *)route->stream_timeout_key);
-    free(route);
+    while (route != NULL) {
+        struct route *next = route->next;
+        schema_dispose_route(route);
+        free(route->alias);
+        free((char *)route->timeout_key);
+        free((char *)route->stream_timeout_key);
+        free(route);
+        route = next;
+    }
 }
 
 const char *route_problem(const struct route *route)

@@ -5,8 +5,9 @@
 #include "config/route.h"
 
 struct route *route_new(void);
-struct route *route_copy(const struct route *from); /* deep */
-void route_free(struct route *route);               /* NULL is fine */
+struct route *route_copy(const struct route *from); /* deep, but this deployment alone */
+void route_copy_timeout_keys(struct route *to, const struct route *from);
+void route_free(struct route *route); /* with those behind it; NULL is fine */
 
 /* A sentence about what is wrong with the alias or the reference, or NULL. */
 const char *route_problem(const struct route *route);

@@ -134,6 +134,48 @@ bool read_names(const struct reading *reading)
     return true;
 }
 
+enum { MAXIMUM_ALIASES = 16 };
+
+/* A name that is none is only found out once all models are known (fallbacks.c). */
+static bool check_alias(const struct reading *reading, const struct node *list, size_t index, const struct path *path)
+{
+    const struct node *node = list->members[index].value;
+    if (node->type != NODE_SCALAR || node->text[0] == '\0')
+        return loader_fail(reading->loader, path,
+                           "this must be the name of a model; a fallback has no parameters of its own");
+    if (strchr(node->text, '*') != NULL)
+        return loader_fail(reading->loader, path, "a model to fall back to is named without wildcards (*)");
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(list->members[i].value->text, node->text) == 0)
+            return loader_fail(reading->loader, path, "this name is given twice; remove one of them");
+    return true;
+}
+
+/* An empty list is one: it takes the default for all models back. */
+bool read_aliases(const struct reading *reading)
+{
+    struct member only = {.value = (struct node *)reading->node};
+    const struct node single = {.type = NODE_LIST, .members = &only, .count = 1};
+    const struct node *list = reading->node->type == NODE_SCALAR ? &single : reading->node;
+    if (list->type != NODE_LIST || list->count > MAXIMUM_ALIASES)
+        return loader_fail(reading->loader, reading->path, "this must be a list of names of models, at most 16");
+    for (size_t i = 0; i < list->count; i++) {
+        struct path member = path_member(reading->path, list, i);
+        const struct path *path = list == &single ? reading->path : &member;
+        if (!check_alias(reading, list, i, path))
+            return false;
+        loader_name_fallback(reading->loader, list->members[i].value->text, path);
+    }
+    char ***texts = reading->field;
+    size_t *count = reading->second;
+    free_texts(*texts, *count);
+    *texts = list->count == 0 ? NULL : xcalloc(list->count, sizeof **texts);
+    *count = list->count;
+    for (size_t i = 0; i < list->count; i++)
+        (*texts)[i] = xstrdup(list->members[i].value->text);
+    return true;
+}
+
 /* scheme://host[:port], as browsers send it: nothing after the host. */
 static bool is_origin(const char *text)
 {

@@ -89,7 +89,7 @@ static reader_fn *const readers[] = {
     [SCHEMA_BOOLEAN] = read_boolean, [SCHEMA_DURATION] = read_number, [SCHEMA_SIZE] = read_number,
     [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,       [SCHEMA_NAMES] = read_names,
     [SCHEMA_ORIGINS] = read_origins, [SCHEMA_HEADERS] = read_headers, [SCHEMA_OBJECT] = read_object,
-    [SCHEMA_MAP] = read_map,         [SCHEMA_PARAMS] = read_params,
+    [SCHEMA_MAP] = read_map,         [SCHEMA_PARAMS] = read_params,   [SCHEMA_ALIASES] = read_aliases,
 };
 
 bool schema_set(struct loader *loader, const struct schema_row *row, const struct schema_objects *objects,
@@ -136,6 +136,7 @@ static void dispose_field(const struct schema_row *row, char *owner)
         break;
     case SCHEMA_LIST:
     case SCHEMA_NAMES:
+    case SCHEMA_ALIASES:
     case SCHEMA_ORIGINS:
         free_texts(*(char ***)field, *count);
         *(char ***)field = NULL;
@@ -189,12 +190,16 @@ static void copy_headers(struct route *to, const struct route *from)
         to->headers[i] = (struct header){xstrdup(from->headers[i].name), xstrdup(from->headers[i].value)};
 }
 
-static void copy_names(struct route *to, const struct route *from)
+static void copy_texts(const struct schema_row *row, struct route *to, const struct route *from)
 {
-    to->dropped = from->dropped_count == 0 ? NULL : xcalloc(from->dropped_count, sizeof *to->dropped);
-    to->dropped_count = from->dropped_count;
-    for (size_t i = 0; i < from->dropped_count; i++)
-        to->dropped[i] = xstrdup(from->dropped[i]);
+    char ***texts = (char ***)(void *)((char *)to + row->offset);
+    char *const *source = *(char ***)(void *)((char *)from + row->offset);
+    size_t *count = (size_t *)(void *)((char *)to + row->second_offset);
+    free_texts(*texts, *count);
+    *count = *(const size_t *)(const void *)((const char *)from + row->second_offset);
+    *texts = *count == 0 ? NULL : xcalloc(*count, sizeof **texts);
+    for (size_t i = 0; i < *count; i++)
+        (*texts)[i] = xstrdup(source[i]);
 }
 
 /* Every field of a route but its alias, the keys of its timeouts and its birth has a row among a model's keys. */
@@ -227,7 +232,8 @@ static void copy_field(const struct schema_row *row, struct route *to, const str
         copy_headers(to, from);
         break;
     case SCHEMA_NAMES:
-        copy_names(to, from);
+    case SCHEMA_ALIASES:
+        copy_texts(row, to, from);
         break;
     case SCHEMA_OBJECT:
     case SCHEMA_MAP:
@@ -245,6 +251,15 @@ void schema_copy_route(struct route *to, const struct route *from)
     const struct schema_row *rows = schema_rows(&count);
     for (size_t i = 0; i < count; i++)
         if (rows[i].section == SCHEMA_MODEL)
+            copy_field(&rows[i], to, from);
+}
+
+void schema_copy_name(struct route *to, const struct route *from)
+{
+    size_t count;
+    const struct schema_row *rows = schema_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].of_name)
             copy_field(&rows[i], to, from);
 }
 

@@ -115,6 +115,22 @@ static const struct model_input *token_limit(const json_t *mapping, const struct
     return name == NULL ? NULL : model_schema_find(schema, name);
 }
 
+static bool is_one_of_several(const struct route *route)
+{
+    return route->next != NULL || route->deployment > 0;
+}
+
+/* Of several deployments under one alias each has an id of its own. */
+static json_t *id_of(const struct route *route)
+{
+    if (!is_one_of_several(route))
+        return json_string(route->alias);
+    char *text = xasprintf("%s#%d", route->alias, route->deployment + 1);
+    json_t *id = json_string(text);
+    free(text);
+    return id;
+}
+
 static json_t *describe_model(const struct route *route, const struct model_schema *schema)
 {
     json_t *mapping = mapping_describe(route, schema);
@@ -123,7 +139,7 @@ static json_t *describe_model(const struct route *route, const struct model_sche
     const struct model_input *limit = token_limit(mapping, schema);
     json_t *most = limit != NULL && limit->value.has_maximum ? bound(limit->value.maximum) : json_null();
     json_t *info = json_object();
-    set(info, "id", json_string(route->alias));
+    set(info, "id", id_of(route));
     set(info, "db_model", json_false());
     set(info, "mode", json_string("chat"));
     set(info, "litellm_provider", json_string("replicate"));
@@ -153,6 +169,8 @@ static json_t *describe_entry(const struct local *local, const struct route *rou
     json_t *params = json_object();
     char *reference = xasprintf("replicate/%s", route->reference);
     set(params, "model", json_string(reference));
+    if (is_one_of_several(route))
+        set(params, "weight", json_integer(route->weight));
     free(reference);
     json_t *entry = json_object();
     set(entry, "model_name", json_string(route->alias));
@@ -160,6 +178,18 @@ static json_t *describe_entry(const struct local *local, const struct route *rou
     set(entry, "model_info", describe_model(route, schema));
     model_schema_unref(schema);
     return entry;
+}
+
+/* An entry for each deployment, as LiteLLM has it. */
+static void append_entries(const struct local *local, const struct route *first, struct buf *out)
+{
+    for (const struct route *route = first; route != NULL; route = route->next) {
+        if (route != first)
+            buf_append_text(out, ",");
+        json_t *entry = describe_entry(local, route);
+        json_append(out, entry);
+        json_decref(entry);
+    }
 }
 
 bool models_info(const struct call *call, const struct local *local, struct buf *out, struct error *err)
@@ -173,9 +203,7 @@ bool models_info(const struct call *call, const struct local *local, struct buf 
         if (!first)
             buf_append_text(out, ",");
         first = false;
-        json_t *entry = describe_entry(local, local->config->routes[i]);
-        json_append(out, entry);
-        json_decref(entry);
+        append_entries(local, local->config->routes[i], out);
     }
     buf_append_text(out, "]}");
     return models_check_room(out, err);

@@ -36,20 +36,26 @@ static const char *file_name(const struct config_options *options)
     return file != NULL && file[0] != '\0' ? file : "the configuration";
 }
 
+static const struct route *first_unsendable(const struct route *route, struct error *err)
+{
+    while (route != NULL && mapping_check(route, err))
+        route = route->next;
+    return route;
+}
+
 /* False with the sentence for the operator where a model is given a parameter that could never be sent. */
 static bool check_params(const struct config *config, const char *file, char *message, size_t size)
 {
     struct error err = {0};
-    for (size_t i = 0; i < config->route_count; i++) {
-        const struct route *route = config->routes[i];
-        if (mapping_check(route, &err))
-            continue;
-        char alias[80];
-        error_quote(alias, sizeof alias, route->alias, strlen(route->alias), NULL);
-        snprintf(message, size, "%s: model `%s`: %s Correct this parameter of the model.", file, alias, err.message);
-        return false;
-    }
-    return true;
+    const struct route *wrong = NULL;
+    for (size_t i = 0; wrong == NULL && i < config->route_count; i++)
+        wrong = first_unsendable(config->routes[i], &err);
+    if (wrong == NULL)
+        return true;
+    char alias[80];
+    error_quote(alias, sizeof alias, wrong->alias, strlen(wrong->alias), NULL);
+    snprintf(message, size, "%s: model `%s`: %s Correct this parameter of the model.", file, alias, err.message);
+    return false;
 }
 
 struct config *daemon_load_config(const struct config_options *options, char *message, size_t size)

@@ -40,7 +40,7 @@ static struct deployments_request request_for(const struct exchange *exchange, c
     bool is_allowed = is_asked || endpoint_key_allows(exchange->key, alias);
     return (struct deployments_request){.alias = alias,
                                         .first = is_asked     ? routes->asked
-                                                 : is_allowed ? config_match_route(exchange->config, alias)
+                                                 : is_allowed ? config_find_fallback(exchange->config, alias)
                                                               : NULL,
                                         .tries = routes->tries,
                                         .try_count = routes->try_count};

@@ -2,6 +2,7 @@
 #include "server/explain.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,24 @@ static void print_model(const struct explanation *explanation)
         print_row("inputs", "by configuration and common names (read_schema is off)");
     else
         print_row("inputs", "by configuration and common names (Replicate has told no schema)");
+}
+
+static void print_aliases(const char *title, char *const *aliases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        print_row(i == 0 ? title : "", aliases[i]);
+}
+
+/* Only the first of several deployments is explained: they are meant to be alike. */
+static void print_routing(const struct route *first)
+{
+    for (const struct route *route = first; first->next != NULL && route != NULL; route = route->next) {
+        char title[32];
+        snprintf(title, sizeof title, "deployment %d", route->deployment + 1);
+        printf("%-24s%s, weight %" PRId64 "\n", title, route->reference, route->weight);
+    }
+    print_aliases("falls back to", first->fallbacks, first->fallback_count);
+    print_aliases("refused for content", first->content_policy_fallbacks, first->content_policy_fallback_count);
 }
 
 /* Names in a list, joined. */
@@ -309,6 +328,7 @@ int explain_run(const struct config *config, const char *alias, const char *requ
         return fail(&err);
     find_schema(&explanation);
     print_model(&explanation);
+    print_routing(explanation.route);
     print_mapping(&explanation);
     int code = request_file == NULL ? EXIT_STOPPED : explain_request(&explanation, request_file);
     model_schema_unref(explanation.schema);

@@ -30,24 +30,27 @@ struct worker_thread {
     bool is_draining, said_idle, is_stopping; /* the thread's own */
 };
 
+static void warm_route(struct worker_thread *thread, const struct route *route)
+{
+    struct target target;
+    if (!route->read_schema || strchr(route->alias, '*') != NULL || !route_target(route, route->alias, &target, NULL))
+        return;
+    const struct schema_source source = {.target = &target,
+                                         .base_url = route->base_url,
+                                         .token = route->token,
+                                         .headers = route->headers,
+                                         .header_count = route->header_count};
+    schemas_warm(thread->worker.schemas, &source);
+    target_dispose(&target);
+}
+
 /* Asks what the configured models take, so that not even the first request of one waits for it. */
 static void warm(struct worker_thread *thread)
 {
     const struct config *config = thread->worker.config;
-    for (size_t i = 0; thread->warms && i < config->route_count; i++) {
-        const struct route *route = config->routes[i];
-        struct target target;
-        if (!route->read_schema || strchr(route->alias, '*') != NULL ||
-            !route_target(route, route->alias, &target, NULL))
-            continue;
-        const struct schema_source source = {.target = &target,
-                                             .base_url = route->base_url,
-                                             .token = route->token,
-                                             .headers = route->headers,
-                                             .header_count = route->header_count};
-        schemas_warm(thread->worker.schemas, &source);
-        target_dispose(&target);
-    }
+    for (size_t i = 0; thread->warms && i < config->route_count; i++)
+        for (const struct route *route = config->routes[i]; route != NULL; route = route->next)
+            warm_route(thread, route);
 }
 
 /* ---- messages ---- */

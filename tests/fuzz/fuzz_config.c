@@ -32,17 +32,26 @@ static int open_file(const uint8_t *data, size_t size, char path[64])
     return fd;
 }
 
+static void walk_route(const struct config *config, const struct route *first, const struct route *route)
+{
+    struct target target;
+    ensure(route->alias != NULL && route->reference != NULL && route->base_url != NULL && route->timeout_ms > 0);
+    ensure(strcmp(route->alias, first->alias) == 0 && route->weight >= 0 && route->weight <= 1000000);
+    ensure(route->next == NULL || route->next->deployment == route->deployment + 1);
+    ensure(route->fallback_count <= 16 && route->fallback_count == first->fallback_count);
+    for (size_t i = 0; i < route->fallback_count; i++)
+        ensure(config_find_fallback(config, route->fallbacks[i]) != NULL);
+    (void)config_find_route(config, route->alias);
+    if (route_target(route, route->alias, &target, NULL))
+        target_dispose(&target);
+}
+
 static void walk(const struct config *config)
 {
     ensure(config->route_count > 0 && config->host != NULL && config->workers > 0);
-    for (size_t i = 0; i < config->route_count; i++) {
-        const struct route *route = config->routes[i];
-        struct target target;
-        ensure(route->alias != NULL && route->reference != NULL && route->base_url != NULL && route->timeout_ms > 0);
-        (void)config_find_route(config, route->alias);
-        if (route_target(route, route->alias, &target, NULL))
-            target_dispose(&target);
-    }
+    for (size_t i = 0; i < config->route_count; i++)
+        for (const struct route *route = config->routes[i]; route != NULL; route = route->next)
+            walk_route(config, config->routes[i], route);
     for (size_t i = 0; i < config->warning_count; i++)
         ensure(config->warnings[i][0] != '\0');
 }

@@ -57,7 +57,7 @@ static void run(const struct route *route, enum deployment_end end)
     ck_assert_ptr_null(use);
 }
 
-static void fail(const struct route *route, int times)
+static void fail_often(const struct route *route, int times)
 {
     for (int i = 0; i < times; i++)
         run(route, DEPLOYMENT_FAILED);
@@ -104,17 +104,17 @@ START_TEST(without_weight_it_runs_only_when_no_other_is_well)
     second.next = &third;
     for (int i = 0; i < 20; i++)
         ck_assert_ptr_ne(pick(), &third);
-    fail(&first, 2);
-    fail(&second, 2);
+    fail_often(&first, 2);
+    fail_often(&second, 2);
     ck_assert_ptr_eq(pick(), &third);
 }
 END_TEST
 
 START_TEST(one_that_fails_too_often_is_left_alone_for_a_while)
 {
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_eq(pick_of(&(struct route_try){"group", &second}, 1, false), &first);
-    fail(&first, 1);
+    fail_often(&first, 1);
     for (int i = 0; i < 20; i++)
         ck_assert_ptr_eq(pick(), &second);
     fake_clock_set(START_MS + COOLDOWN_MS);
@@ -124,13 +124,13 @@ END_TEST
 
 START_TEST(what_fails_again_on_trial_cools_down_at_once)
 {
-    fail(&first, 2);
+    fail_often(&first, 2);
     fake_clock_set(START_MS + COOLDOWN_MS);
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_eq(pick(), &second);
     fake_clock_set(START_MS + 2 * COOLDOWN_MS);
     run(&first, DEPLOYMENT_WELL);
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_eq(pick_of(&(struct route_try){"group", &second}, 1, false), &first);
 }
 END_TEST
@@ -138,23 +138,23 @@ END_TEST
 START_TEST(a_success_makes_failures_forgotten_and_so_does_a_minute)
 {
     static const struct route_try tried = {"group", &second};
-    fail(&first, 1);
+    fail_often(&first, 1);
     run(&first, DEPLOYMENT_WELL);
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_eq(pick_of(&tried, 1, false), &first);
     fake_clock_set(START_MS + DEPLOYMENTS_WINDOW_MS);
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_eq(pick_of(&tried, 1, false), &first);
-    fail(&first, 1);
+    fail_often(&first, 1);
     ck_assert_ptr_null(pick_of(&tried, 1, false));
 }
 END_TEST
 
 START_TEST(when_all_cool_down_the_first_to_be_well_again_is_better_than_none)
 {
-    fail(&second, 2);
+    fail_often(&second, 2);
     fake_clock_set(START_MS + 1000);
-    fail(&first, 2);
+    fail_often(&first, 2);
     ck_assert_ptr_null(pick());
     ck_assert_ptr_eq(pick_of(NULL, 0, true), &second);
     ck_assert_ptr_eq(pick_of(&(struct route_try){"group", &second}, 1, true), &first);
@@ -174,14 +174,14 @@ END_TEST
 START_TEST(a_cooldown_of_zero_is_none)
 {
     first.cooldown_ms = 0;
-    fail(&first, 10);
+    fail_often(&first, 10);
     ck_assert_ptr_eq(pick_of(&(struct route_try){"group", &second}, 1, false), &first);
 }
 END_TEST
 
 START_TEST(what_is_remembered_outlives_a_reload)
 {
-    fail(&first, 2);
+    fail_often(&first, 2);
     struct route reloaded = make("acme/a", 0, 3);
     reloaded.next = &second;
     const struct deployments_request request = {.alias = "group", .first = &reloaded};

@@ -64,8 +64,9 @@ static const struct {
 } refused_params[] = {
     {"guardrails: [x]", "litellm_params.guardrails: guardrails are not supported"},
     {"guardrail: [x]", "litellm_params.guardrail: unknown key; did you mean \"guardrails\"?"},
-    {"fallbacks: [x]", "litellm_params.fallbacks: fallbacks are not supported"},
-    {"context_window_fallback_dict: {a: b}", "context_window_fallback_dict: fallbacks are not supported"},
+    {"fallbacks: [x]", "litellm_params.fallbacks[0]: there is no model \"x\" to fall back to"},
+    {"context_window_fallback_dict: {a: b}",
+     "context_window_fallback_dict: whether a prompt was too long for a model is not told apart"},
     {"soft_budget: 5", "litellm_params.soft_budget: spending is not counted here"},
 };
 

@@ -42,6 +42,9 @@ FIELD(connect_timeout, config->connect_timeout_ms)
 FIELD(retries, route->create_retries)
 FIELD(level, config->log.level)
 FIELD(format, config->log.format)
+FIELD(weight, route->weight)
+FIELD(allowed_fails, route->allowed_fails)
+FIELD(cooldown, route->cooldown_ms)
 FIELD(rpm, route->limits.requests_per_minute)
 FIELD(parallel, route->limits.max_parallel)
 FIELD(key_rpm, config->keys[0].limits.requests_per_minute)
@@ -78,6 +81,8 @@ static const struct number_case {
     {ROOT, "strict_params", "yes", get_strict_params, 1, "\"true\"", "true or false", NULL},
     {ROOT, "drop_params", "on", get_drop_params, 1, "maybe", "true or false", NULL},
     {ROOT, "read_schema", "off", get_read_schema, 0, "auto", "true or false", NULL},
+    {ROOT, "allowed_fails", "0", get_allowed_fails, 0, "never", "a whole number", "-1"},
+    {ROOT, "cooldown_time", "0", get_cooldown, 0, "a while", "a duration such as", "25h"},
     {REPLICATE, "prefer_wait", "0", get_prefer_wait, 0, "true", "a duration such as", "61s"},
     {REPLICATE, "poll_interval", "0.25", get_poll_interval, 250, "{}", "a duration such as", "61s"},
     {REPLICATE, "polls_per_minute", "100", get_polls_per_minute, 100, "1e3", "a whole number", "0"},
@@ -98,6 +103,9 @@ static const struct number_case {
     {MODEL, "retries", "7", get_retries, 7, "''", "a whole number", "-1"},
     {MODEL, "prefer_wait", "60s", get_prefer_wait, 60000, "long", "a duration such as", "2m"},
     {MODEL, "poll_interval", "100ms", get_poll_interval, 100, "often", "a duration such as", "99ms"},
+    {MODEL, "weight", "0", get_weight, 0, "0.5", "a whole number", "1000001"},
+    {MODEL, "allowed_fails", "9", get_allowed_fails, 9, "0.5", "a whole number", "1000001"},
+    {MODEL, "cooldown_time", "1.5s", get_cooldown, 1500, "[5]", "a duration such as", "2d"},
     {MODEL, "rpm", "60", get_rpm, 60, "sixty", "a whole number", "0"},
     {MODEL, "max_parallel_requests", "8", get_parallel, 8, "[8]", "a whole number", "0"},
     {KEY, "rpm", "5", get_key_rpm, 5, "5/s", "a whole number", "0"},

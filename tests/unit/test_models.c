@@ -272,6 +272,38 @@ START_TEST(front_ends_of_litellm_are_told_what_a_model_supports)
 }
 END_TEST
 
+START_TEST(each_deployment_of_a_name_is_told_but_the_name_is_listed_once)
+{
+    struct error err = {0};
+    struct call call;
+    struct local local = local_of(&config, NULL);
+    struct route second;
+    help_route(&second, "{\"alias\":\"kimi-k2\",\"reference\":\"deployments/acme/kimi\"}");
+    second.deployment = 1;
+    second.weight = 3;
+    routes[0].next = &second;
+    call_init(&call);
+    ck_assert(models_info(&call, &local, &out, &err));
+    json_t *answer = help_json(buf_text(&out));
+    const json_t *data = json_object_get(answer, "data"), *entry = json_array_get(data, 1);
+    ck_assert_uint_eq(json_array_size(data), 5);
+    ck_assert_str_eq(json_text(entry, "model_name"), "kimi-k2");
+    ck_assert_str_eq(json_text(json_object_get(entry, "litellm_params"), "model"), "replicate/deployments/acme/kimi");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(entry, "litellm_params"), "weight")), 3);
+    ck_assert_str_eq(json_text(json_object_get(entry, "model_info"), "id"), "kimi-k2#2");
+    ck_assert_str_eq(json_text(json_object_get(json_array_get(data, 0), "model_info"), "id"), "kimi-k2#1");
+    ck_assert_str_eq(json_text(json_object_get(json_array_get(data, 2), "model_info"), "id"), "mine");
+    json_decref(answer);
+    buf_clear(&out);
+    ck_assert(list(&config, NULL, &out, &err));
+    answer = help_json(buf_text(&out));
+    ck_assert_uint_eq(json_array_size(json_object_get(answer, "data")), 4);
+    json_decref(answer);
+    call_dispose(&call);
+    help_route_dispose(&second);
+}
+END_TEST
+
 static Suite *models_suite(void)
 {
     Suite *suite = suite_create("models");
@@ -290,6 +322,7 @@ static Suite *models_suite(void)
     tcase_add_test(models, a_model_tells_its_inputs_and_what_becomes_of_openais_parameters);
     tcase_add_test(models, of_a_model_without_a_schema_nothing_is_guessed);
     tcase_add_test(models, front_ends_of_litellm_are_told_what_a_model_supports);
+    tcase_add_test(models, each_deployment_of_a_name_is_told_but_the_name_is_listed_once);
     suite_add_tcase(suite, models);
     return suite;
 }
