@@ -4,7 +4,6 @@
 #   make demo       a chat completion from a slow-booting model, on the simulated Replicate unless a token is set
 #   make check      all tests (SAN=asan or SAN=tsan: under that sanitizer)
 #   make run        serve config.yaml (or what REPLICATE_API_TOKEN allows)
-#   make install    PREFIX=/usr/local DESTDIR=
 #   make help       the rest
 
 SAN ?=
@@ -23,8 +22,8 @@ PKG_CONFIG ?= pkg-config
 # else, and then starts over, so that the probes below see what was installed. Building needs less than testing.
 GOALS := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean help uninstall,$(GOALS)),)
-  NEED := $(if $(filter-out all demo run install $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
-  NEED := $(if $(filter-out all run install $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
+  NEED := $(if $(filter-out all demo run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
+  NEED := $(if $(filter-out all run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
   include $(BUILD)/.dependencies-$(NEED)
 endif
 $(BUILD)/.dependencies-%: scripts/install-dependencies.sh
@@ -95,7 +94,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: all programs check check-clients lint fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
+.PHONY: deb sbom all programs check check-clients lint fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -191,15 +190,41 @@ demo: $(DAEMON) $(SIM)
 run: $(DAEMON)
 	$(DAEMON) $(if $(wildcard $(CONFIG)),--config $(CONFIG))
 
-install: $(DAEMON)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/replibridge/config
+# The manual page of the configuration is written from the table of its keys.
+$(BUILD)/manual: $(BUILD)/src/manual.o $(ARCHIVE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/replibridge.yaml.5: $(BUILD)/manual
+	$(Q)$(BUILD)/manual >$@.new && mv $@.new $@
+
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DATADIR = $(DESTDIR)$(PREFIX)/share
+
+install: $(DAEMON) $(BUILD)/replibridge.yaml.5 ## PREFIX=/usr/local DESTDIR= UNITDIR=PREFIX/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DATADIR)/man/man1 $(DATADIR)/man/man5 \
+	    $(DATADIR)/doc/replibridge $(DATADIR)/bash-completion/completions $(DATADIR)/zsh/vendor-completions
 	install -m 755 $(DAEMON) $(DESTDIR)$(PREFIX)/bin/replibridge
-	install -m 644 README.md config.yaml.example $(DESTDIR)$(PREFIX)/share/doc/replibridge/
-	install -m 644 config/*.yaml $(DESTDIR)$(PREFIX)/share/doc/replibridge/config/
+	sed 's|@BINDIR@|$(PREFIX)/bin|' packaging/systemd/replibridge.service >$(DESTDIR)$(UNITDIR)/replibridge.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/replibridge.service
+	install -m 644 packaging/man/replibridge.1 $(DATADIR)/man/man1/
+	install -m 644 $(BUILD)/replibridge.yaml.5 $(DATADIR)/man/man5/
+	install -m 644 packaging/completion/replibridge.bash $(DATADIR)/bash-completion/completions/replibridge
+	install -m 644 packaging/completion/_replibridge $(DATADIR)/zsh/vendor-completions/
+	install -m 644 README.md config.yaml.example $(DATADIR)/doc/replibridge/
+	cp -R config $(DATADIR)/doc/replibridge/
 
 uninstall: ## what `make install` installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/replibridge
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/replibridge
+	rm -f $(DESTDIR)$(PREFIX)/bin/replibridge $(DESTDIR)$(UNITDIR)/replibridge.service \
+	    $(DATADIR)/man/man1/replibridge.1 $(DATADIR)/man/man5/replibridge.yaml.5 \
+	    $(DATADIR)/bash-completion/completions/replibridge $(DATADIR)/zsh/vendor-completions/_replibridge
+	rm -rf $(DATADIR)/doc/replibridge
+
+deb: ## a Debian package in BUILD/deb
+	@BUILD=$(BUILD) sh packaging/build-deb.sh
+
+sbom: $(DAEMON) ## what the program links to, as CycloneDX, on standard output
+	@sh packaging/sbom.sh $(DAEMON)
 
 clean: ## every build directory
 	rm -rf build build-*

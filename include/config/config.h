@@ -82,8 +82,8 @@ struct config *config_load(const struct config_options *options, char *message, 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine */
 
-/* The route, the first of its deployments, for a model id that a client named: an exact alias first, else the most specific wildcard. NULL: none. With
- * a `completion_model` it is always that one's. */
+/* The route, the first of its deployments, for a model id that a client named: an exact alias first, else the most
+ * specific wildcard. NULL: none. With a `completion_model` it is always that one's. */
 const struct route *config_find_route(const struct config *config, const char *alias);
 
 /* The route for an alias in some route's `fallbacks`: the same, but a `completion_model` does not stand before it. */

@@ -61,6 +61,7 @@ struct worker {
     struct uploader *uploader;
     struct metrics *metrics;
     struct exchange_lists exchanges;
+    atomic_uint turns; /* counted for the watchdog; any thread may read */
 };
 
 /* A running worker, or NULL and err. */

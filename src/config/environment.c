@@ -1,5 +1,7 @@
 /* What environment variables say: some stand in where the file is silent, some override it, some only LiteLLM knows. */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,12 +31,41 @@ static bool set_from(struct loader *loader, const char *variable, enum schema_se
     return ok;
 }
 
+enum { TOKEN_BYTES = 4096 };
+
+/* Secrets that a container engine or systemd hands over lie in files, which often end with a line break. */
+static bool token_from_file(struct loader *loader, const char *variable)
+{
+    const char *name = loader_variable(loader, variable);
+    char text[TOKEN_BYTES];
+    if (name == NULL)
+        return true;
+    struct path path = variable_path(variable);
+    FILE *file = fopen(name, "re");
+    if (file == NULL)
+        return loader_fail(loader, &path, "the file cannot be read: %s", strerror(errno));
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+        length--;
+    text[length] = '\0';
+    if (length == 0 || strlen(text) != length)
+        return loader_fail(loader, &path, "the file holds no token; write Replicate's token into it, and nothing else");
+    struct node node = {.type = NODE_SCALAR, .file = path.file, .text = text};
+    struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
+    bool ok = schema_set(loader, schema_find(SCHEMA_REPLICATE, "token"), &objects, &node, &path);
+    explicit_bzero(text, sizeof text);
+    return ok;
+}
+
 static bool token_default(struct loader *loader)
 {
     static const char *const names[] = {"REPLICATE_API_TOKEN", "REPLICATE_API_KEY"};
     /* Each dialect looks first at the variable that its own users know. */
     bool litellm = loader->dialect == DIALECT_LITELLM;
     const char *first = names[litellm ? 1 : 0], *second = names[litellm ? 0 : 1];
+    if (loader_variable(loader, first) == NULL && loader_variable(loader, second) == NULL)
+        return token_from_file(loader, "REPLICATE_API_TOKEN_FILE");
     return set_from(loader, loader_variable(loader, first) != NULL ? first : second, SCHEMA_REPLICATE, "token");
 }
 

@@ -19,6 +19,7 @@
 #include "openai/mapping.h"
 #include "server/listener.h"
 #include "server/notify.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 
 /* How long the cancel calls may take once everything was cancelled. */
@@ -74,6 +75,7 @@ struct daemon {
     int listen_fd, signal_fd;
     struct worker **workers;
     size_t worker_count;
+    struct watchdog watchdog;
 };
 
 /* ---- start ---- */
@@ -202,11 +204,20 @@ static void reopen_log(void)
         log_write(LOG_LEVEL_ERROR, "log_not_reopened", log_text("reason", err.message));
 }
 
-/* The next signal, or 0 when none has come by `until_ms` (-1 = wait for ever) or all workers have become idle. */
+/* The earlier of two moments, of which -1 never comes. */
+static int64_t earlier_ms(int64_t one_ms, int64_t other_ms)
+{
+    return one_ms < 0 || (other_ms >= 0 && other_ms < one_ms) ? other_ms : one_ms;
+}
+
+/* The next signal, or 0 when none has come by `until_ms` (-1 = wait for ever), workers have become idle, or the watchdog
+ * was looked at. */
 static int wait_signal(struct daemon *daemon, int64_t until_ms, size_t *idle_workers)
 {
     struct pollfd fds[] = {{.fd = daemon->signal_fd, .events = POLLIN},
                            {.fd = daemon->shared.idle_fd, .events = POLLIN}};
+    watchdog_look(&daemon->watchdog, daemon->workers, daemon->worker_count);
+    until_ms = earlier_ms(until_ms, watchdog_due_ms(&daemon->watchdog));
     int64_t left_ms = until_ms < 0 ? -1 : until_ms - clock_now_ms();
     if (until_ms >= 0 && left_ms <= 0)
         return 0;
@@ -309,6 +320,7 @@ int daemon_run(struct config *config, const struct config_options *options)
         printf("listening on %s\n", url);
         fflush(stdout);
         notify_systemd("READY=1");
+        watchdog_init(&daemon.watchdog);
         serve(&daemon);
         drain(&daemon);
         log_write(LOG_LEVEL_INFO, "stopped", log_number("requests", metrics_sum(METRIC_requests_total)));

@@ -150,6 +150,7 @@ static void turn(struct worker_thread *thread)
     engine_sweep(worker->engine);
     set_gauges(worker);
     say_when_idle(thread);
+    atomic_fetch_add_explicit(&worker->turns, 1, memory_order_relaxed);
 }
 
 /* ---- birth and death ---- */
@@ -186,6 +187,7 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
 {
     struct worker *worker = &thread->worker;
     worker->shared = options->shared;
+    atomic_init(&worker->turns, 0);
     worker->config = config_ref(options->config);
     thread->warms = options->warms;
     worker->metrics = metrics_new();

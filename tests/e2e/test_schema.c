@@ -379,7 +379,8 @@ END_TEST
 static char *explain(const char *alias, const char *request_file)
 {
     char *config = xasprintf("models: {writer: " QUILL ", painter: {model: " PAINTER
-                             ", input: {openai_api_key: " PAINTERS_KEY "}}}\n"
+                             ", input: {openai_api_key: " PAINTERS_KEY "}},\n"
+                             "  shared: [{model: " QUILL ", weight: 3, fallbacks: [writer, painter]}, acme/spare]}\n"
                              "replicate: {base_url: \"%s\", token: test-token}\n",
                              replicate_sim_base_url(bridge.sim));
     const char *arguments[] = {"--config",   "@CONFIG@", "--explain", alias, request_file != NULL ? "--request" : NULL,
@@ -408,6 +409,19 @@ START_TEST(explain_tells_what_becomes_of_parameters)
     expect_told(told, "attached_images");
     expect_told(told, "presence_penalty");
     ck_assert_uint_eq(chat_case_creates(&bridge), 0);
+    free(told);
+}
+END_TEST
+
+START_TEST(explain_tells_who_shares_the_requests_and_who_stands_in)
+{
+    bridge_start_sim(&bridge);
+    replicate_sim_plan(bridge.sim, &quill);
+    char *told = explain("shared", NULL);
+    expect_told(told, "deployment 1            " QUILL ", weight 3\n");
+    expect_told(told, "deployment 2            acme/spare, weight 1\n");
+    expect_told(told, "falls back to           writer\n                        painter\n");
+    ck_assert_ptr_null(strstr(told, "refused for content"));
     free(told);
 }
 END_TEST
@@ -464,6 +478,7 @@ static Suite *schema_suite(void)
                         (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(cases, a_refusal_of_replicates_names_the_clients_parameter);
     tcase_add_test(cases, explain_tells_what_becomes_of_parameters);
+    tcase_add_test(cases, explain_tells_who_shares_the_requests_and_who_stands_in);
     tcase_add_test(cases, explain_shows_a_request_as_it_would_be_sent);
     tcase_add_test(cases, explain_keeps_a_secret_input_to_itself);
     suite_add_tcase(suite, cases);

@@ -129,6 +129,8 @@ static const struct {
     {"models: [\n", {"config.yaml:"}},
     {WITH_PARAMS "{temperature: 9}\n", {"config.yaml: model `a`", "`temperature`", "between 0 and 2"}},
     {WITH_PARAMS "{top_p: 0.5, stop: [7]}\n", {"config.yaml: model `a`", "stop[0]"}},
+    {"models:\n  a: [acme/writer, {model: acme/other, params: {temperature: 9}}]\nreplicate: {token: test-token}\n",
+     {"config.yaml: model `a`", "`temperature`", "between 0 and 2"}},
     {"listen: 127.0.0.1:0\n", {"models"}},
     {"", {"models"}},
     {"models:\n  a: acme/writer\nreplicate:\n  token: test-token\nkeys: []\n", {":5:", "keys"}},

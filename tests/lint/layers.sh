@@ -13,6 +13,7 @@ find src include -name '*.[ch]' -exec awk -v keep_strings=1 -f "$here/strip.awk"
         may["config"] = " config base "
         may["openai"] = " openai config base "
         may["replicate"] = " replicate base "
+        may["manual.c"] = " config base "
         may["server"] = may["main.c"] = " server openai replicate config base "
     }
     function complain(text) { print file ":" line ": " text; bad = 1 }

@@ -21,6 +21,10 @@ good_tree() {
     put tests/unit/test_a.c '/* Tests. */\nSTART_TEST(one)\n{\n}\nEND_TEST\n\nvoid add(void)\n{\n    tcase_add_test(tcase,\n                   one);\n}\n'
     put scripts/do.sh 'mktemp /tmp/name-XXXXXX\n'
     put Makefile 'all:\n'
+    put src/main.c '/* Main. */\nstatic const char HELP[] =\n    "  --check  check\\n";\n'
+    put packaging/man/replibridge.1 '.It Fl -check\n'
+    put packaging/completion/replibridge.bash 'options="--check"\n'
+    put packaging/completion/_replibridge "'--check[check]'\n"
 }
 
 # expect LINT: it must find the fault that was just put into the tree. The tree is good again afterwards.
@@ -43,7 +47,7 @@ repeat() {
 }
 
 good_tree
-for lint in layers libraries limits banned registration comments workplace; do
+for lint in layers libraries limits banned registration comments workplace manual; do
     if ! sh "$here/$lint.sh" "$tree"; then
         echo "$lint.sh complains of a good tree"
         bad=1
@@ -110,5 +114,10 @@ put scripts/path.sh "cat ../""shared/notes\n"
 expect workplace 'a folder beside the repository' 'path.sh:1:'
 put src/base/path.c "/* See /""work/notes. */\n"
 expect workplace 'a path of one machine' 'path.c:1:'
+
+put packaging/man/replibridge.1 '.It Fl -chekc\n'
+expect manual 'an option that the manual page misses' 'replibridge.1: differs'
+put packaging/completion/_replibridge "'--check[check]' '--old[gone]'\n"
+expect manual 'an option that there is no more' '_replibridge: differs'
 
 exit "$bad"

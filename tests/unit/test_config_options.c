@@ -228,6 +228,36 @@ START_TEST(variables_stand_in_where_the_file_is_silent)
 }
 END_TEST
 
+static void assert_token(const char *expected)
+{
+    struct config *config = config_case_must_load(plain);
+    ck_assert_str_eq(config->routes[0]->token, expected);
+    config_unref(config);
+}
+
+START_TEST(a_token_may_lie_in_a_file_that_a_variable_names)
+{
+    config_case_variable("REPLICATE_API_KEY", "");
+    config_case_variable("REPLICATE_API_TOKEN_FILE", config_case_file("token", "from-file\r\n"));
+    assert_token("from-file");
+    config_case_variable("REPLICATE_API_TOKEN", "from-variable");
+    assert_token("from-variable");
+}
+END_TEST
+
+static const char *const bad_token_files[] = {"", "\n", "hidden token", "hidden\ntoken\n"};
+
+START_TEST(a_file_without_one_token_is_refused_and_not_shown)
+{
+    config_case_variable("REPLICATE_API_KEY", "");
+    config_case_variable("REPLICATE_API_TOKEN_FILE", config_case_file("token", bad_token_files[_i]));
+    config_case_refuses(plain, "environment: REPLICATE_API_TOKEN_FILE: the ");
+    ck_assert_ptr_null(strstr(config_case_message(), "hidden"));
+    config_case_variable("REPLICATE_API_TOKEN_FILE", "/nonexistent/token");
+    config_case_refuses(plain, "environment: REPLICATE_API_TOKEN_FILE: the file cannot be read");
+}
+END_TEST
+
 static void assert_timeout(const char *text, int64_t timeout_ms, const char *key)
 {
     struct config *config = config_case_must_load(text);
@@ -343,6 +373,9 @@ static Suite *config_options_suite(void)
     tcase_add_test(options, words_of_other_programs_in_debug_mean_nothing_here);
     tcase_add_test(options, json_logs_of_the_command_line_go_before_the_file);
     tcase_add_test(options, variables_stand_in_where_the_file_is_silent);
+    tcase_add_test(options, a_token_may_lie_in_a_file_that_a_variable_names);
+    tcase_add_loop_test(options, a_file_without_one_token_is_refused_and_not_shown, 0,
+                        sizeof bad_token_files / sizeof bad_token_files[0]);
     tcase_add_test(options, a_timeout_comes_from_the_first_place_that_sets_it);
     tcase_add_test(options, variables_are_filled_into_values);
     tcase_add_test(options, a_reference_that_cannot_be_filled_is_said_with_its_place);
