@@ -56,9 +56,9 @@ enum join_result {
  * with a reference and an interest, for join_leave. */
 enum join_result joins_enter(struct joins *joins, const struct join_request *request, struct join **join);
 
-/* Goes on elsewhere: *join, which is left, becomes its successor, with the caller's interest. JOIN_FIRST: it is new, and
- * the caller's to run; JOIN_SECOND: another one went on before. A NULL stays NULL and is the first. The key and the body
- * are those of the old one. */
+/* Goes on elsewhere: *join, which is left, becomes its successor, with the caller's interest. JOIN_FIRST: it is new,
+ * and the caller's to run; JOIN_SECOND: another one went on before. A NULL stays NULL and is the first. The key and the
+ * body are those of the old one. */
 enum join_result joins_go_on(struct join **join, const struct join_request *request);
 bool join_has_gone_on(struct join *join);
 
@@ -88,8 +88,9 @@ void join_gone(struct join *join);
 void join_follow(struct join *join);
 void join_unfollow(struct join *join);
 
-/* The caller has predictions of its own, and could go on elsewhere; it can no longer, or leaves. `is_decided`: a failure
- * of it is final; else it is as if there had been none, and when nobody else holds it, whoever waits begins anew. */
+/* The caller has predictions of its own, and could go on elsewhere; it can no longer, or leaves. `is_decided`: a
+ * failure of it is final; else it is as if there had been none, and when nobody else holds it, whoever waits begins
+ * anew. */
 void join_hold(struct join *join);
 void join_release(struct join *join, bool is_decided);
 

@@ -16,7 +16,7 @@ struct admission_scope;
 /* What a request that was let in has to give back. */
 struct admission_ticket {
     bool is_counted;
-    bool is_alias_full; /* it was refused by the alias's own limits, so another alias may take it */
+    bool is_alias_full;                /* it was refused by the alias's own limits, so another alias may take it */
     struct admission_scope *scopes[3]; /* those that have limits, of the daemon, the alias, the key; then NULL */
 };
 

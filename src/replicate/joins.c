@@ -28,10 +28,10 @@ struct join {
     struct joins *joins;
     size_t references, interest, followers, holders;
     struct join *next; /* a reference: where it went on; NULL = nowhere */
-    bool is_listed; /* may be joined */
+    bool is_listed;    /* may be joined */
     bool is_ended, is_gone;
-    struct error *error; /* with which it ended; NULL = none */
-    int64_t until_ms;    /* without interest it is forgotten then */
+    struct error *error;         /* with which it ended; NULL = none */
+    int64_t until_ms;            /* without interest it is forgotten then */
     struct join_request request; /* its alias is owned */
     char ids[][JOIN_ID_BYTES];
 };

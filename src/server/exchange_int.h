@@ -28,14 +28,14 @@ struct exchange_routes {
     char *asked_name;          /* the client's name for it, while call.alias names a fallback; else NULL */
     struct route_try *tries;
     size_t try_count;
-    int attempts;          /* that were let in */
-    size_t failures;       /* with those that were not */
-    struct error error;    /* to be told when all fail … */
+    int attempts;           /* that were let in */
+    size_t failures;        /* with those that were not */
+    struct error error;     /* to be told when all fail … */
     bool is_error_of_asked; /* … is it of the alias that was asked for? */
-    int choices;           /* that were asked for */
-    bool has_more;         /* there is something that it has not tried … */
-    bool has_forgotten;    /* … else its messages are not kept */
-    bool is_adopted;       /* it is mapped as its earlier try was */
+    int choices;            /* that were asked for */
+    bool has_more;          /* there is something that it has not tried … */
+    bool has_forgotten;     /* … else its messages are not kept */
+    bool is_adopted;        /* it is mapped as its earlier try was */
     struct deployment *in_use;
     json_t *originals; /* of what was uploaded; NULL = not kept */
 };

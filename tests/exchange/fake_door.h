@@ -25,7 +25,7 @@ struct bench {
     struct shared shared;
     struct worker worker;
     struct config config;
-    struct route writer, any; /* "writer" and "replicate" with a wildcard */
+    struct route writer, any;         /* "writer" and "replicate" with a wildcard */
     struct route helper, spare, twin; /* further aliases, and what may stand behind `writer` as its second deployment */
     struct route *routes[4];
     char log_path[64];
