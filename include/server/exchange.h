@@ -7,9 +7,12 @@
  * large for it are uploaded. One job per choice starts as a prediction. The connection is suspended meanwhile. When all
  * predictions have ended, the endpoint encodes their outcomes, the reply is filled in and the connection resumed. A
  * streamed answer begins with the first piece of text, or after a while of waiting, and carries comments while the
- * model is silent. If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at
- * Replicate. Whatever happens, there is one way out (exchange_closed): one log line, one cleanup.
+ * model is silent. If a try fails in a way that another model might not, and no piece was given yet, the request goes
+ * back to PREPARING (a stream that has begun with comments stays one) for another deployment of its alias or a fallback.
+ * If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at Replicate. Whatever
+ * happens, there is one way out (exchange_closed): one log line, one cleanup.
  *
+ *                             ▼──a failure──┐
  *   READING ─body complete─▶ PREPARING ─input─▶ RUNNING ─outcomes─────────────▶ REPLYING ─▶ CLOSED
  *      │                        └──────────a while, or the first piece─▶ STREAMING ─end──▲
  *      └──── error, or an answer at hand ─────────────────────────────────────────────────┘
