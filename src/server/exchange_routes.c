@@ -361,7 +361,9 @@ void exchange_try_failed(struct exchange *exchange, const struct error *error)
 void exchange_unfit(struct exchange *exchange, const struct error *error)
 {
     struct exchange_routes *routes = &exchange->routes;
-    if (routes->failures == 0 && strcmp(routes->alias, routes->served) == 0) {
+    bool is_first = routes->failures == 0 && strcmp(routes->alias, routes->served) == 0;
+    /* What an earlier try runs goes on, and must not be begun a second time. */
+    if (is_first || routes->is_adopted) {
         exchange_fail(exchange, error);
         return;
     }

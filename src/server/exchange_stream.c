@@ -34,7 +34,7 @@ static void on_drained(void *arg)
 /* A little early: a proxy in front whose patience is just as long must not win by a millisecond. */
 static void arm_keepalive(struct exchange *exchange)
 {
-    int64_t keepalive_ms = exchange->route->keepalive_ms;
+    int64_t keepalive_ms = exchange->routes.timed->keepalive_ms;
     if (keepalive_ms > 0)
         loop_timer_set(exchange->worker->loop, &exchange->keepalive, clock_now_ms() + keepalive_ms - keepalive_ms / 10);
 }
@@ -92,7 +92,7 @@ void exchange_stream_init(struct exchange *exchange)
 
 void exchange_stream_start(struct exchange *exchange)
 {
-    if (exchange->route->keepalive_ms > 0)
+    if (exchange->routes.timed->keepalive_ms > 0)
         loop_timer_set(exchange->worker->loop, &exchange->keepalive, exchange->timeline.received_ms + FIRST_BYTE_MS);
 }
 
