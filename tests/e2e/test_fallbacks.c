@@ -191,6 +191,7 @@ START_TEST(what_fails_again_and_again_is_diverted_from_without_a_create)
         expect_model("helper");
     }
     expect_creates(2, 5);
+    ck_assert_int_eq(daemon_log_count(bridge.daemon, "deployment_cools_down"), 1);
 }
 END_TEST
 
@@ -301,6 +302,36 @@ START_TEST(a_retry_goes_on_with_its_first_try)
 }
 END_TEST
 
+/* On two workers, each sees the failure in its own time; whoever does so first goes on for all. */
+START_TEST(many_retries_go_on_together_and_pay_once)
+{
+    struct http_connection *tries[16];
+    struct sim_plan held = overloaded, slow = helper;
+    held.boot_ms = slow.boot_ms = SIM_HOLD;
+    start(&held, FALLBACK);
+    replicate_sim_plan(bridge.sim, &slow);
+    for (int i = 0; i < LENGTH(tries); i++) {
+        tries[i] = chat_case_begin(&bridge, &(struct chat_case){.headers = i == 0 ? "x-stainless-retry-count: 0\r\n"
+                                                                                  : "x-stainless-retry-count: 1\r\n"});
+        ck_assert(replicate_sim_wait_created(bridge.sim, 1, daemon_patience_ms()));
+    }
+    bridge_expect_metric(&bridge, "replibridge_retries_joined_total", LENGTH(tries) - 1);
+    for (int phase = 0; phase < 2; phase++)
+        replicate_sim_advance(bridge.sim, 0);
+    bridge_expect_metric(&bridge, "replibridge_retries_joined_total", 2 * (LENGTH(tries) - 1));
+    for (int phase = 0; phase < 2; phase++)
+        replicate_sim_advance(bridge.sim, 1);
+    for (int i = 0; i < LENGTH(tries); i++) {
+        struct http_response one = {0};
+        chat_case_finish(&tries[i], &one);
+        chat_case_expect_text(&one, "~" CHAT_CASE_PROMPT);
+        chat_case_expect_header(&one, "x-replibridge-model", "helper");
+        http_response_dispose(&one);
+    }
+    expect_creates(1, 1);
+}
+END_TEST
+
 static Suite *fallbacks_suite(void)
 {
     Suite *suite = suite_create("fallbacks");
@@ -322,6 +353,7 @@ static Suite *fallbacks_suite(void)
     tcase_add_test(tcase, a_stream_of_comments_goes_on_and_names_who_speaks);
     tcase_add_test(tcase, a_stream_that_has_spoken_ends_with_its_own_error);
     tcase_add_test(tcase, a_retry_goes_on_with_its_first_try);
+    tcase_add_test(tcase, many_retries_go_on_together_and_pay_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }
