@@ -22,6 +22,7 @@
     X(IDEMPOTENCY_KEY_REUSED, 422, "invalid_request_error", "idempotency_key_reused", false, false)         \
     X(NO_KEY, 401, "invalid_request_error", NULL, false, false)                                             \
     X(WRONG_KEY, 401, "invalid_request_error", "invalid_api_key", false, false)                             \
+    X(ACCESS_DENIED, 403, "invalid_request_error", "ip_not_allowed", false, false)                          \
     X(MODEL_NOT_ALLOWED, 403, "invalid_request_error", "model_not_allowed", false, false)                   \
     X(MODEL_NOT_FOUND, 404, "invalid_request_error", "model_not_found", false, false)                       \
     X(UNKNOWN_PATH, 404, "invalid_request_error", NULL, false, false)                                       \

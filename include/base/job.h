@@ -42,6 +42,7 @@ struct job {
     struct target target;
     char *base_url; /* with its /v1, no trailing slash */
     char *token;
+    bool is_client_token;   /* the client brought it; else it is the operator's */
     struct header *headers; /* extra ones */
     size_t header_count;
     json_t *input;            /* the prediction's `input`; owned */
@@ -84,6 +85,7 @@ struct outcome {
     char prediction_id[64];    /* "" when none was created */
     char version[80];          /* the version that ran, as Replicate names it; "" when unknown */
     int64_t created_after_ms;  /* from the start of the job to the create's answer; -1 = never */
+    int64_t running_after_ms;  /* from the start of the job until the model was at work; -1 = not known */
     int64_t finished_after_ms; /* from the start of the job to its end */
     int polls;
 };

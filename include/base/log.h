@@ -43,10 +43,16 @@ struct log_field {
 /* Writes one line: time, level, event, then the fields up to the first without a name. */
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 
+/* The same, but warnings and errors that come again and again are counted instead (base/log_repeat.h). */
+void log_event_limited(enum log_level level, const char *event, const struct log_field *fields);
+
+/* Says how many lines were left out of each kind whose time is over, or (`all`) of every kind. */
+void log_flush_repeats(bool all);
+
 #define log_write(level, event, ...)                                                         \
     do {                                                                                     \
         if (log_is_on(level))                                                                \
-            log_event(level, event, (const struct log_field[]){__VA_ARGS__, {0}});           \
+            log_event_limited(level, event, (const struct log_field[]){__VA_ARGS__, {0}});           \
     } while (0)
 
 #endif

@@ -13,12 +13,14 @@
 #include "base/error.h"
 #include "base/job.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "config/route.h"
 
 /* A client's key. */
 struct key {
-    char *name; /* for logs; never the secret */
-    char *secret;
+    char *name;   /* for logs; never the secret */
+    char *digest; /* SHA-256 of what the client sends, 64 hexadecimal digits in lower case; the secret is kept nowhere */
+    int64_t expires_s; /* Unix; from then on it is refused; 0 = never */
     char **models; /* alias patterns it may use; none = all */
     size_t model_count;
     struct limits limits;
@@ -48,10 +50,15 @@ struct config {
     char **cors_origins;   /* "*" or exact origins; none = CORS off */
     size_t cors_origin_count;
 
+    struct network *allowed_ips; /* who may connect, health checks apart; none = all */
+    size_t allowed_ip_count;
+    bool use_x_forwarded_for; /* for that, the address is the last one of X-Forwarded-For, not the peer's */
+
     struct key *keys; /* none = open to everybody */
     size_t key_count;
 
     struct log_options log; /* its `file` is owned by the snapshot */
+    bool log_prompts;       /* what clients ask is logged, too */
 
     struct route **routes; /* most specific first; of each alias its first deployment */
     size_t route_count;

@@ -34,7 +34,8 @@ struct route {
     char *reference; /* the model as configured, `replicate/` stripped; may hold `*` where the alias does */
 
     /* upstream */
-    char *base_url, *token;
+    char *base_url;
+    char *token; /* NULL = each client brings its own */
     struct header *headers;
     size_t header_count;
     int create_retries;

@@ -25,7 +25,10 @@ enum schema_type {
     SCHEMA_TEXT,      /* char * */
     SCHEMA_FILE,      /* char *: a file that can be read */
     SCHEMA_PROXY,     /* char *: a proxy's address */
-    SCHEMA_SECRET,    /* char *: visible ASCII, never shown */
+    SCHEMA_TOKEN,     /* char *: Replicate's token or `passthrough`; visible ASCII, never shown */
+    SCHEMA_DIGEST,    /* char *: the SHA-256 of a client's key, in hexadecimal digits */
+    SCHEMA_TIME,      /* int64_t, Unix seconds; a date means its end */
+    SCHEMA_NETWORKS,  /* struct network *, size_t */
     SCHEMA_URL,       /* char *: http or https, no trailing slash */
     SCHEMA_REFERENCE, /* char *: a model, `replicate/` stripped */
     SCHEMA_LISTEN,    /* char *host, int port */

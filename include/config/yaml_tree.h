@@ -24,6 +24,7 @@ struct node {
     const char *file; /* owned by the tree */
     int line, column; /* counted from 1 */
     bool quoted;      /* a scalar in quotes, or a block of text: never a number, a boolean or null */
+    bool filled;      /* a scalar that a variable of the environment has a part in */
     char *text;       /* of a scalar; else NULL */
     struct member *members;
     size_t count; /* of members */

@@ -54,6 +54,7 @@ struct call {
 
     /* filled by the endpoint's finish */
     const char *usage_source; /* "reported" or "estimated"; NULL where the answer has no usage */
+    int64_t input_tokens, output_tokens; /* what that usage says */
 
     /* the endpoint's own, while it streams */
     void *state;

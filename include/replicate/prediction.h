@@ -94,6 +94,13 @@ void prediction_resume(struct prediction *prediction);
 /* Replicate's word for how far it is: "starting" until it is known to be further. */
 const char *prediction_status_word(const struct prediction *prediction);
 
+/* How far it has come, in clock_now_ms(); -1 = not yet. */
+struct prediction_times {
+    int64_t created_ms; /* Replicate answered its create */
+    int64_t running_ms; /* the model was booted and at work, as far as Replicate let us know */
+};
+void prediction_times(const struct prediction *prediction, struct prediction_times *times);
+
 enum prediction_state prediction_state(const struct prediction *prediction);
 const char *prediction_id(const struct prediction *prediction); /* "" until it is known */
 const char *prediction_state_word(enum prediction_state state);

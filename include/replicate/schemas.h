@@ -42,6 +42,7 @@ void schema_cache_free(struct schema_cache *cache);
 struct schema_source {
     const struct target *target;
     const char *base_url, *token;
+    bool is_private; /* what this token may see is for those who present it, and is kept in memory alone */
     const struct header *headers;
     size_t header_count;
 };

@@ -20,4 +20,7 @@ struct admin_endpoint {
 /* The row for a path (GET and HEAD only, with or without /v1), or NULL. */
 const struct admin_endpoint *admin_find(const char *path);
 
+/* Is it one that probes ask, from wherever they are? */
+bool admin_is_health(const char *path);
+
 #endif

@@ -14,6 +14,7 @@
 #include "server/reply.h"
 
 struct http;
+struct sockaddr;
 struct exchange;
 struct worker;
 
@@ -54,5 +55,11 @@ void http_turn(struct http *http);
 
 /* A request header's value, or NULL; names are compared without case. */
 const char *http_header(const struct http_request *request, const char *name);
+
+/* Of several headers of that name the value of the last, or NULL. */
+const char *http_last_header(const struct http_request *request, const char *name);
+
+/* The other end of the request's connection; NULL where libmicrohttpd does not know. */
+const struct sockaddr *http_peer(const struct http_request *request);
 
 #endif

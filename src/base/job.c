@@ -145,7 +145,7 @@ struct job *job_take(struct job **job)
 struct outcome *outcome_new(void)
 {
     struct outcome *outcome = xcalloc(1, sizeof *outcome);
-    outcome->created_after_ms = -1;
+    outcome->created_after_ms = outcome->running_after_ms = -1;
     return outcome;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/log_repeat.h"
 #include "base/utf8.h"
 
 enum {
@@ -256,4 +257,24 @@ void log_event(enum log_level level, const char *event, const struct log_field *
         line.bytes[line.length++] = '}';
     line.bytes[line.length++] = '\n';
     write_whole(descriptor, line.bytes, line.length);
+}
+
+void log_flush_repeats(bool all)
+{
+    struct log_repeats repeats;
+    while (log_repeat_take(clock_now_ms(), all, &repeats)) {
+        char note[64];
+        snprintf(note, sizeof note, "repeated %" PRId64 " times more", repeats.count);
+        bool has_text = repeats.field[0] != '\0';
+        log_event(repeats.level, repeats.event,
+                  (const struct log_field[]){log_text(has_text ? repeats.field : "reason", has_text ? repeats.text : NULL),
+                                             log_text("note", note), log_number("repeated", repeats.count), {0}});
+    }
+}
+
+void log_event_limited(enum log_level level, const char *event, const struct log_field *fields)
+{
+    log_flush_repeats(false);
+    if (log_repeat_allows(level, event, fields, clock_now_ms()))
+        log_event(level, event, fields);
 }

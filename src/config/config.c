@@ -157,6 +157,15 @@ static void settle_stream_timeout(struct route *route)
     route->stream_timeout_key = xstrdup(route->timeout_key);
 }
 
+/* Until now the word said it, as copies of a route are made by its fields. */
+static void settle_token(struct route *route)
+{
+    if (!token_is_of_client(route->token))
+        return;
+    free(route->token);
+    route->token = NULL;
+}
+
 /* The JSON objects are never NULL afterwards, so that no reader of a route needs to ask. */
 static void finish_route(struct route *route)
 {
@@ -164,6 +173,21 @@ static void finish_route(struct route *route)
     route->map = route->map != NULL ? route->map : json_object();
     route->params = route->params != NULL ? route->params : json_object();
     settle_stream_timeout(route);
+    settle_token(route);
+}
+
+static void warn_open(struct loader *loader)
+{
+    const struct config *config = loader->config;
+    struct path path = {.file = loader->options->file != NULL ? loader->options->file : "address", .name = "listen"};
+    bool has_token = false;
+    for (size_t i = 0; i < config->route_count; i++)
+        for (const struct route *route = config->routes[i]; route != NULL; route = route->next)
+            has_token = has_token || route->token != NULL;
+    if (has_token && config->key_count == 0 && config->allowed_ip_count == 0 && !host_is_loopback(config->host))
+        loader_warn(loader, &path,
+                    "everybody who reaches this address can run models on your bill; configure keys, or listen on "
+                    "127.0.0.1");
 }
 
 /* What can only be said once everything is known. */
@@ -179,11 +203,7 @@ static void finish(struct loader *loader)
             finish_route(route);
             route->limits = config->routes[i]->limits; /* they count for the name */
         }
-    struct path path = {.file = loader->options->file != NULL ? loader->options->file : "address", .name = "listen"};
-    if (config->key_count == 0 && !host_is_loopback(config->host))
-        loader_warn(loader, &path,
-                    "everybody who reaches this address can run models on your bill; configure keys, or listen on "
-                    "127.0.0.1");
+    warn_open(loader);
 }
 
 /* The order is the precedence: defaults, variables that a file may override, the file, what overrides it. */

@@ -17,18 +17,30 @@ static struct path variable_path(const char *name)
 }
 
 /* Reads a variable, where it is set, as the value of a native key. */
-static bool set_from(struct loader *loader, const char *variable, enum schema_section section, const char *key)
+static bool read_from(struct loader *loader, const char *variable, const struct schema_row *row,
+                      const struct schema_objects *objects)
 {
     const char *value = loader_variable(loader, variable);
     if (value == NULL)
         return true;
     struct path path = variable_path(variable);
     char *text = xstrdup(value);
-    struct node node = {.type = NODE_SCALAR, .file = path.file, .text = text};
-    struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
-    bool ok = schema_set(loader, schema_find(section, key), &objects, &node, &path);
+    struct node node = {.type = NODE_SCALAR, .file = path.file, .filled = true, .text = text};
+    bool ok = schema_set(loader, row, objects, &node, &path);
     free(text);
     return ok;
+}
+
+static bool set_from(struct loader *loader, const char *variable, enum schema_section section, const char *key)
+{
+    struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
+    return read_from(loader, variable, schema_find(section, key), &objects);
+}
+
+static bool set_key_from(struct loader *loader, const char *variable, struct key *key)
+{
+    struct schema_objects objects = {.config = loader->config, .key = key};
+    return read_from(loader, variable, schema_find(SCHEMA_KEY, "key"), &objects);
 }
 
 enum { TOKEN_BYTES = 4096 };
@@ -51,7 +63,7 @@ static bool token_from_file(struct loader *loader, const char *variable)
     text[length] = '\0';
     if (length == 0 || strlen(text) != length)
         return loader_fail(loader, &path, "the file holds no token; write Replicate's token into it, and nothing else");
-    struct node node = {.type = NODE_SCALAR, .file = path.file, .text = text};
+    struct node node = {.type = NODE_SCALAR, .file = path.file, .filled = true, .text = text};
     struct schema_objects objects = {.config = loader->config, .route = loader->defaults};
     bool ok = schema_set(loader, schema_find(SCHEMA_REPLICATE, "token"), &objects, &node, &path);
     explicit_bzero(text, sizeof text);
@@ -229,16 +241,11 @@ static bool override_log(struct loader *loader)
 /* An access key is never dropped: where the file has no keys, LITELLM_MASTER_KEY is the one. */
 static bool master_key(struct loader *loader)
 {
-    const char *secret = loader_variable(loader, "LITELLM_MASTER_KEY");
-    struct path path = variable_path("LITELLM_MASTER_KEY");
-    if (secret == NULL || loader->config->key_count > 0)
+    if (loader_variable(loader, "LITELLM_MASTER_KEY") == NULL || loader->config->key_count > 0)
         return true;
-    if (!secret_is_clean(secret))
-        return loader_fail(loader, &path, "the key holds blanks or control characters; remove them");
     struct key *key = loader_add_key(loader);
     key->name = xstrdup("master");
-    key->secret = xstrdup(secret);
-    return true;
+    return set_key_from(loader, "LITELLM_MASTER_KEY", key);
 }
 
 /* Variables of LiteLLM that change nothing here. */

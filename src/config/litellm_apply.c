@@ -158,6 +158,16 @@ bool apply_master_key(const struct litellm_scope *scope, const struct node *node
     return schema_set(scope->loader, schema_find(SCHEMA_KEY, "key"), &objects, node, path);
 }
 
+/* Behind several proxies the two go by different addresses, so it is said where it is switched on. */
+bool apply_forwarded_for(const struct litellm_scope *scope, const struct node *node, const struct path *path)
+{
+    if (!set_native(scope, node, path))
+        return false;
+    if (scope->loader->config->use_x_forwarded_for)
+        loader_warn(scope->loader, path, "%s", scope->row->sentence);
+    return true;
+}
+
 /* A number of mebibytes, also a fraction. */
 bool apply_request_size(const struct litellm_scope *scope, const struct node *node, const struct path *path)
 {

@@ -20,7 +20,7 @@ bool litellm_apply(struct loader *loader, enum litellm_section section, struct r
 /* Keys that the table hands to these. */
 litellm_apply_fn apply_native, apply_timeout, apply_keepalive, apply_merge_reasoning, apply_provider, apply_api_base,
     apply_retries, apply_parameter, apply_system_prompt, apply_verbose, apply_json_logs, apply_master_key,
-    apply_request_size, apply_global_parallel, apply_completion_model, apply_model_info;
+    apply_forwarded_for, apply_request_size, apply_global_parallel, apply_completion_model, apply_model_info;
 
 /* Of litellm_group.c. */
 litellm_apply_fn apply_weight, apply_order, apply_no_cooldowns, apply_strategy;

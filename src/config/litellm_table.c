@@ -156,8 +156,10 @@ static const struct litellm_row rows[] = {
     ROW(GENERAL, "max_response_size_mb", REFUSE,
         .sentence = "answers have no limit of their own here; remove the key"),
     ROW(GENERAL, "completion_model", DO, .apply = apply_completion_model),
-    ROW(GENERAL, "allowed_ips", REFUSE, .sentence = no_access),
-    ROW(GENERAL, "use_x_forwarded_for", REFUSE, .sentence = no_access),
+    ROW(GENERAL, "allowed_ips", DO, NATIVE(ROOT, "allowed_ips")),
+    ROW(GENERAL, "use_x_forwarded_for", DO, .apply = apply_forwarded_for, NATIVE(ROOT, "use_x_forwarded_for"),
+        .sentence = "goes by the last address of X-Forwarded-For, which the proxy in front has added; LiteLLM takes the "
+                    "first, which anybody can make up"),
     ROW(GENERAL, "litellm_key_header_name", REFUSE, .sentence = no_access),
     ROW(GENERAL, "allowed_routes", REFUSE, .sentence = no_access),
     ROW(GENERAL, "admin_only_routes", REFUSE, .sentence = no_access),

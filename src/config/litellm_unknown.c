@@ -59,7 +59,7 @@ static const char *nearest_of_section(enum litellm_section section, const char *
 /* Does a known key of this name, in whatever section, limit money or access? */
 static bool is_guarded(const char *key)
 {
-    static const char *const done[] = {"master_key", "rpm", "max_parallel_requests"};
+    static const char *const done[] = {"master_key", "rpm", "max_parallel_requests", "allowed_ips", "use_x_forwarded_for"};
     size_t count;
     const struct litellm_row *rows = litellm_rows(&count);
     for (size_t i = 0; i < sizeof done / sizeof done[0]; i++)

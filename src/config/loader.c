@@ -32,6 +32,7 @@ void loader_dispose(struct loader *loader)
         free(loader->skipped[i]);
     for (size_t i = 0; i < loader->rule_count; i++)
         free(loader->rules[i].key);
+    free(loader->exposed_file);
     free(loader->variables);
     free(loader->skipped);
     free(loader->rules);
@@ -182,11 +183,21 @@ static bool fill_native(struct loader *loader, struct node *node, const struct p
     if (ok && out.overflowed)
         ok = loader_fail(loader, path, "the value is longer than 64 KiB once its variables are filled in");
     if (ok) {
+        node->filled = strstr(node->text, "${") != NULL;
         free(node->text);
         node->text = buf_take(&out, NULL);
     }
     buf_dispose(&out);
     return ok;
+}
+
+/* Does the file itself set it? Then what is in it stands in the file. */
+static bool is_own_variable(const struct loader *loader, const char *name)
+{
+    for (size_t i = 0; i < loader->variable_count; i++)
+        if (strcmp(loader->variables[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 /* LiteLLM knows a variable only as a whole value; whatever type it looks like, it has. */
@@ -200,10 +211,12 @@ static bool fill_litellm(struct loader *loader, struct node *node, const struct 
     if (value == NULL)
         return loader_fail(loader, path, "the environment variable %.*s is not set; set it, or write the value here",
                            NAME_BYTES, name);
+    bool is_of_file = is_own_variable(loader, name);
     char *text = xstrdup(value);
     free(node->text);
     node->text = text;
     node->quoted = false;
+    node->filled = !is_of_file;
     return true;
 }
 

@@ -68,6 +68,7 @@ struct loader {
     int64_t order;         /* of the entry of LiteLLM's that is being read */
     int64_t max_fallbacks; /* LiteLLM's; -1 = not said */
     bool has_no_cooldowns; /* LiteLLM's disable_cooldowns, which goes over every cooldown_time */
+    char *exposed_file;    /* the last that was warned about as everybody may read it */
 };
 
 void loader_init(struct loader *loader, const struct config_options *options);
@@ -119,6 +120,9 @@ bool fallbacks_settle(struct loader *loader);
 
 /* Adds a client's key. */
 struct key *loader_add_key(struct loader *loader);
+
+/* Does this token say that each client brings its own? */
+bool token_is_of_client(const char *token);
 
 /* Is this a secret that a header can carry: visible ASCII only? */
 bool secret_is_clean(const char *text);

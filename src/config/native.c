@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "config/schema.h"
 #include "dialect_int.h"
@@ -97,13 +98,16 @@ static bool check_key(struct loader *loader, const struct path *path)
 {
     const struct config *config = loader->config;
     struct key *key = &config->keys[config->key_count - 1];
-    if (key->secret == NULL)
+    if (key->digest == NULL)
         return loader_fail(loader, path, "the key is missing; write key: with what the client sends");
     if (key->name == NULL)
         key->name = xasprintf("key-%zu", config->key_count);
     for (size_t i = 0; i + 1 < config->key_count; i++) {
-        if (strcmp(config->keys[i].secret, key->secret) == 0)
-            return loader_fail(loader, path, "this key is given twice; remove one of them");
+        if (strcmp(config->keys[i].digest, key->digest) == 0)
+            return loader_fail(loader, path,
+                               "this key is given twice (as it is or by its hash), first as \"%.120s\"; remove one of "
+                               "them",
+                               config->keys[i].name);
         if (strcmp(config->keys[i].name, key->name) == 0)
             return loader_fail(loader, path, "two keys have this name; give each its own");
     }
@@ -124,6 +128,13 @@ static void warn_models_unserved(struct loader *loader, const struct path *path)
     }
 }
 
+static void warn_expired(struct loader *loader, const struct path *path)
+{
+    const struct key *key = &loader->config->keys[loader->config->key_count - 1];
+    if (key->expires_s > 0 && key->expires_s <= clock_wall_s())
+        loader_warn(loader, path, "this key has expired, so nobody can use it; remove it, or give it a later `expires`");
+}
+
 static bool load_key(struct loader *loader, const struct node *node, const struct path *path)
 {
     struct schema_objects objects = {.config = loader->config, .key = loader_add_key(loader)};
@@ -132,6 +143,7 @@ static bool load_key(struct loader *loader, const struct node *node, const struc
     if (!ok || !check_key(loader, path))
         return false;
     warn_models_unserved(loader, path);
+    warn_expired(loader, path);
     return true;
 }
 

@@ -17,9 +17,12 @@ struct reading {
 typedef bool reader_fn(const struct reading *reading);
 
 /* Of schema_text.c. */
-reader_fn read_text, read_file, read_proxy, read_secret, read_url, read_reference, read_listen;
+reader_fn read_text, read_file, read_proxy, read_url, read_reference, read_listen;
 /* Of schema_list.c. */
 reader_fn read_list, read_names, read_aliases, read_origins, read_headers, read_object, read_map, read_params;
+
+/* Of schema_access.c. */
+reader_fn read_token, read_digest, read_time, read_networks;
 
 /* Fails unless the node is a scalar with something in it. */
 bool require_text(const struct reading *reading, const char *what);

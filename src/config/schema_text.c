@@ -1,4 +1,4 @@
-/* Readers of values that are texts: secrets, addresses, models. None of them repeats a value in a message. */
+/* Readers of values that are texts: names, addresses, models. None of them repeats a value in a message. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -60,32 +60,6 @@ bool read_proxy(const struct reading *reading)
         return loader_fail(reading->loader, reading->path, "the address needs a host");
     return strpbrk(reading->node->text, " \t") == NULL ||
            loader_fail(reading->loader, reading->path, "the address must not hold blanks or control characters");
-}
-
-bool secret_is_clean(const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++)
-        if (!isgraph((unsigned char)*at))
-            return false;
-    return text[0] != '\0';
-}
-
-bool read_secret(const struct reading *reading)
-{
-    if (!require_text(reading, "a secret text"))
-        return false;
-    /* Both dialects are in use side by side, and the other one's reference would be a secret that anybody can guess. */
-    if (reading->node->text[0] == '$' || strncmp(reading->node->text, "os.environ/", sizeof "os.environ/" - 1) == 0)
-        return loader_fail(reading->loader, reading->path,
-                           "this is the name of a variable, not a secret; in this form of the file a variable is "
-                           "written %s",
-                           reading->loader->dialect == DIALECT_NATIVE ? "${NAME}" : "os.environ/NAME");
-    if (!secret_is_clean(reading->node->text))
-        return loader_fail(reading->loader, reading->path,
-                           "the value holds blanks, line breaks or other characters that no token has; remove them "
-                           "(a file read into a variable often ends with a line break)");
-    replace_text(reading->field, reading->node->text);
-    return true;
 }
 
 /* What is wrong with the URL, or NULL. A user name in it would end up in logs, a query in the middle of every path. */

@@ -83,13 +83,14 @@ static bool read_word(const struct reading *reading)
 }
 
 static reader_fn *const readers[] = {
-    [SCHEMA_TEXT] = read_text,       [SCHEMA_SECRET] = read_secret,   [SCHEMA_FILE] = read_file,
+    [SCHEMA_TEXT] = read_text,       [SCHEMA_TOKEN] = read_token,     [SCHEMA_FILE] = read_file,
     [SCHEMA_PROXY] = read_proxy,     [SCHEMA_URL] = read_url,         [SCHEMA_REFERENCE] = read_reference,
     [SCHEMA_LISTEN] = read_listen,   [SCHEMA_INTEGER] = read_number,  [SCHEMA_COUNT] = read_number,
     [SCHEMA_BOOLEAN] = read_boolean, [SCHEMA_DURATION] = read_number, [SCHEMA_SIZE] = read_number,
     [SCHEMA_WORD] = read_word,       [SCHEMA_LIST] = read_list,       [SCHEMA_NAMES] = read_names,
     [SCHEMA_ORIGINS] = read_origins, [SCHEMA_HEADERS] = read_headers, [SCHEMA_OBJECT] = read_object,
     [SCHEMA_MAP] = read_map,         [SCHEMA_PARAMS] = read_params,   [SCHEMA_ALIASES] = read_aliases,
+    [SCHEMA_DIGEST] = read_digest,   [SCHEMA_TIME] = read_time,       [SCHEMA_NETWORKS] = read_networks,
 };
 
 bool schema_set(struct loader *loader, const struct schema_row *row, const struct schema_objects *objects,
@@ -97,7 +98,8 @@ bool schema_set(struct loader *loader, const struct schema_row *row, const struc
 {
     char *owner = owner_of(row, objects);
     ensure(owner != NULL && row->type != SCHEMA_NESTED);
-    if (node_is_null(node))
+    /* A list of those let in that was begun and left empty must not let in everybody. */
+    if (node_is_null(node) && row->type != SCHEMA_NETWORKS)
         return true;
     struct reading reading = {loader, row, owner + row->offset, owner + row->second_offset, node, path};
     return readers[row->type](&reading);
@@ -128,7 +130,8 @@ static void dispose_field(const struct schema_row *row, char *owner)
     case SCHEMA_TEXT:
     case SCHEMA_FILE:
     case SCHEMA_PROXY:
-    case SCHEMA_SECRET:
+    case SCHEMA_TOKEN:
+    case SCHEMA_DIGEST:
     case SCHEMA_URL:
     case SCHEMA_REFERENCE:
     case SCHEMA_LISTEN:
@@ -140,6 +143,11 @@ static void dispose_field(const struct schema_row *row, char *owner)
     case SCHEMA_ORIGINS:
         free_texts(*(char ***)field, *count);
         *(char ***)field = NULL;
+        *count = 0;
+        break;
+    case SCHEMA_NETWORKS:
+        free(*(struct network **)field);
+        *(struct network **)field = NULL;
         *count = 0;
         break;
     case SCHEMA_HEADERS:
@@ -211,7 +219,7 @@ static void copy_field(const struct schema_row *row, struct route *to, const str
     case SCHEMA_TEXT:
     case SCHEMA_FILE:
     case SCHEMA_PROXY:
-    case SCHEMA_SECRET:
+    case SCHEMA_TOKEN:
     case SCHEMA_URL:
     case SCHEMA_REFERENCE:
         replace_text(target, *(char *const *)source);

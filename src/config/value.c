@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 enum { MAXIMUM_DIGITS = 15 };
 
@@ -172,4 +173,77 @@ json_t *value_json(const struct node *node, bool yaml11)
         }
     }
     return collection;
+}
+
+/* ---- times ---- */
+
+static bool take_number(const char **at, int digits, int *number)
+{
+    *number = 0;
+    for (; digits > 0; digits--, (*at)++) {
+        if (!isdigit((unsigned char)**at))
+            return false;
+        *number = *number * 10 + (**at - '0');
+    }
+    return true;
+}
+
+static bool take_one_of(const char **at, const char *characters)
+{
+    if (**at == '\0' || strchr(characters, **at) == NULL)
+        return false;
+    (*at)++;
+    return true;
+}
+
+/* `Z`, or how far the clock is ahead of UTC. */
+static bool take_offset(const char **at, int *offset_s)
+{
+    int hours, minutes, sign = **at == '-' ? -1 : 1;
+    *offset_s = 0;
+    if (take_one_of(at, "Zz"))
+        return true;
+    if (!take_one_of(at, "+-") || !take_number(at, 2, &hours) || !take_one_of(at, ":") ||
+        !take_number(at, 2, &minutes) || hours > 23 || minutes > 59)
+        return false;
+    *offset_s = sign * (hours * 60 + minutes) * 60;
+    return true;
+}
+
+/* Fractions of a second are read and left out. */
+static bool take_clock(const char **at, struct tm *parts, int *offset_s)
+{
+    if (!take_one_of(at, "Tt ") || !take_number(at, 2, &parts->tm_hour) || !take_one_of(at, ":") ||
+        !take_number(at, 2, &parts->tm_min) || !take_one_of(at, ":") || !take_number(at, 2, &parts->tm_sec) ||
+        parts->tm_hour > 23 || parts->tm_min > 59 || parts->tm_sec > 59)
+        return false;
+    if (take_one_of(at, ".")) {
+        size_t digits = strspn(*at, "0123456789");
+        if (digits == 0)
+            return false;
+        *at += digits;
+    }
+    return take_offset(at, offset_s);
+}
+
+bool value_time(const char *text, int64_t *unix_s)
+{
+    enum { DAY_S = 24 * 60 * 60 };
+    struct tm parts = {0};
+    int offset_s = 0;
+    if (!take_number(&text, 4, &parts.tm_year) || !take_one_of(&text, "-") || !take_number(&text, 2, &parts.tm_mon) ||
+        !take_one_of(&text, "-") || !take_number(&text, 2, &parts.tm_mday))
+        return false;
+    bool is_date = *text == '\0';
+    if (!is_date && (!take_clock(&text, &parts, &offset_s) || *text != '\0'))
+        return false;
+    parts.tm_year -= 1900;
+    parts.tm_mon -= 1;
+    struct tm settled = parts;
+    int64_t time_s = timegm(&settled);
+    /* The 31st of a month that has 30 days would else be the first of the next. */
+    if (settled.tm_mon != parts.tm_mon || settled.tm_mday != parts.tm_mday)
+        return false;
+    *unix_s = time_s - offset_s + (is_date ? DAY_S : 0);
+    return true;
 }

@@ -20,6 +20,9 @@ bool value_integer(const char *text, int64_t *value);
 /* `500ms`, `60s`, `10m`, `1h`, `1d` or a plain number of seconds; fractions too. In milliseconds. */
 bool value_duration(const char *text, int64_t *ms);
 
+/* `2030-12-31` (the end of that day in UTC) or a date and time of RFC 3339. In Unix seconds. */
+bool value_time(const char *text, int64_t *unix_s);
+
 /* `64MiB`, `10MB`, `1k` or a plain number of bytes; fractions too. */
 bool value_size(const char *text, int64_t *bytes);
 

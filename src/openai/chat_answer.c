@@ -80,6 +80,6 @@ bool chat_finish(struct call *call, struct outcome *const *outcomes, struct buf 
     if (!fits || out->overflowed)
         return error_set(err, ERROR_UPSTREAM_ERROR, NULL,
                          "The model's output is larger than an answer may be. Ask for a smaller one.");
-    call->usage_source = chat_usage_source(&totals);
+    chat_note_usage(&totals, call);
     return true;
 }

@@ -34,8 +34,8 @@ void chat_count(struct chat_totals *totals, const struct call *call, const struc
 /* Appends OpenAI's usage object. */
 void chat_append_usage(const struct chat_totals *totals, struct buf *out);
 
-/* For call->usage_source. */
-const char *chat_usage_source(const struct chat_totals *totals);
+/* Notes in the call what the answer's usage says, for its header and the log. */
+void chat_note_usage(const struct chat_totals *totals, struct call *call);
 
 /* OpenAI's word for why a choice ended; `was_stopped`: by a stop string. */
 const char *chat_finish_reason(const struct call *call, const struct outcome *outcome, bool was_stopped);

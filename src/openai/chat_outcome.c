@@ -42,9 +42,11 @@ void chat_append_usage(const struct chat_totals *totals, struct buf *out)
                totals->prompt, totals->completion, add(totals->prompt, totals->completion), totals->reasoning);
 }
 
-const char *chat_usage_source(const struct chat_totals *totals)
+void chat_note_usage(const struct chat_totals *totals, struct call *call)
 {
-    return totals->estimated ? "estimated" : "reported";
+    call->usage_source = totals->estimated ? "estimated" : "reported";
+    call->input_tokens = totals->prompt;
+    call->output_tokens = totals->completion;
 }
 
 const char *chat_finish_reason(const struct call *call, const struct outcome *outcome, bool was_stopped)

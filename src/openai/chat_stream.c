@@ -264,7 +264,7 @@ static bool end(struct call *call, struct buf *out)
         open_chunk(state);
         close_chunk(call, &state->totals, out);
     }
-    call->usage_source = chat_usage_source(&state->totals);
+    chat_note_usage(&state->totals, call);
     return sse_append_data(out, terminator, sizeof terminator - 1);
 }
 

@@ -175,9 +175,9 @@ static void not_found_error(const struct refusal *refusal, const struct job *job
     const char *name = target->name != NULL ? target->name : target->version;
     bool has_both = target->kind == TARGET_VERSION && target->name != NULL;
     error_set(err, ERROR_MODEL_NOT_FOUND, NULL,
-              "Replicate has no %s %s%s%s, or this server's token may not use it (HTTP %d: %s). Check the name.",
-              things[target->kind], name, has_both ? ":" : "", has_both ? target->version : "", refusal->status,
-              refusal->quote);
+              "Replicate has no %s %s%s%s, or %s token may not use it (HTTP %d: %s). Check the name.",
+              things[target->kind], name, has_both ? ":" : "", has_both ? target->version : "",
+              job->is_client_token ? "your" : "this server's", refusal->status, refusal->quote);
 }
 
 /* A header comes from what is nearest to the limit, so it goes before the body. */
@@ -237,8 +237,9 @@ static void fill_error(const struct refusal *refusal, int64_t retry_after_header
         break;
     case 402:
         error_set(err, ERROR_INSUFFICIENT_QUOTA, NULL,
-                  "The Replicate account of this server lacks credit (HTTP 402: %s). Its operator must add some.",
-                  refusal->quote);
+                  "The Replicate account of %s lacks credit (HTTP 402: %s). %s must add some.",
+                  job->is_client_token ? "your token" : "this server", refusal->quote,
+                  job->is_client_token ? "Its owner" : "Its operator");
         break;
     case 404:
         not_found_error(refusal, job, err);

@@ -123,6 +123,7 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
     snprintf(outcome->prediction_id, sizeof outcome->prediction_id, "%s", prediction->id);
     snprintf(outcome->version, sizeof outcome->version, "%s", prediction->ran_version);
     outcome->created_after_ms = prediction->created_ms < 0 ? -1 : prediction->created_ms - prediction->started_ms;
+    outcome->running_after_ms = prediction->running_ms < 0 ? -1 : prediction->running_ms - prediction->started_ms;
     outcome->finished_after_ms = clock_now_ms() - prediction->started_ms;
     outcome->polls = prediction->polls;
     observer->finished(prediction->arg, prediction->index, outcome);
@@ -143,6 +144,7 @@ static void learn_success(struct prediction *prediction, const struct api_predic
 static void succeed(struct prediction *prediction, struct api_prediction *answer)
 {
     learn_success(prediction, answer);
+    prediction_note_end(prediction, answer);
     join_ended(prediction->join, NULL, clock_now_ms());
     prediction_end(prediction);
     struct error error = {0};
@@ -189,6 +191,7 @@ static void conclude(struct prediction *prediction, struct api_prediction *answe
     /* Some models tell the reason in their stream alone. */
     if (answer->error_text[0] == '\0' && prediction->stream.error_text != NULL)
         snprintf(answer->error_text, sizeof answer->error_text, "%s", prediction->stream.error_text);
+    prediction_note_end(prediction, answer);
     struct error error = {0};
     api_failure_error(answer, &error);
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_failed_total, 1);
@@ -350,6 +353,11 @@ const char *prediction_status_word(const struct prediction *prediction)
 {
     bool is_known = prediction->status == API_STATUS_PROCESSING || api_status_is_terminal(prediction->status);
     return api_status_word(is_known ? API_STATUS_PROCESSING : API_STATUS_STARTING);
+}
+
+void prediction_times(const struct prediction *prediction, struct prediction_times *times)
+{
+    *times = (struct prediction_times){prediction->created_ms, prediction->running_ms};
 }
 
 enum prediction_state prediction_state(const struct prediction *prediction)

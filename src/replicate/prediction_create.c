@@ -344,9 +344,9 @@ static void resolved(struct prediction *prediction, const struct transfer_answer
     }
     if (strcmp(prediction->version, prediction->refused_version) == 0) {
         error_set(&error, ERROR_MODEL_NOT_FOUND, NULL,
-                  "Replicate runs the model %s neither by its name nor by its latest version, or this server's token "
-                  "may not use it. Check the name.",
-                  name);
+                  "Replicate runs the model %s neither by its name nor by its latest version, or %s token may not use "
+                  "it. Check the name.",
+                  name, prediction->job->is_client_token ? "your" : "this server's");
         find_none(prediction, &error);
         return;
     }

@@ -150,6 +150,8 @@ void prediction_try_cancel(struct prediction *prediction);
 int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms);
 /* An answer, before its status is acted upon. */
 void prediction_note_times(struct prediction *prediction, const struct api_prediction *answer);
+/* The answer that ends it may be the first to tell when it began to run. */
+void prediction_note_end(struct prediction *prediction, const struct api_prediction *answer);
 /* It succeeded: so long does the model take. */
 void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer);
 

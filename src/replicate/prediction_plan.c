@@ -40,6 +40,16 @@ void prediction_note_times(struct prediction *prediction, const struct api_predi
     prediction->running_ms = is_told ? told_ms : seen_ms + (now_ms - seen_ms) / 2;
 }
 
+/* A create that is held until the end is answered long after Replicate created the prediction: no moment is later than
+ * now. */
+void prediction_note_end(struct prediction *prediction, const struct api_prediction *answer)
+{
+    if (prediction->running_ms >= 0 || answer->ran_after_ms < 0)
+        return;
+    int64_t now_ms = clock_now_ms(), told_ms = prediction->created_ms + answer->ran_after_ms;
+    prediction->running_ms = told_ms < now_ms ? told_ms : now_ms;
+}
+
 /* What was noticed late did not end late: its own word is better than our clock. */
 void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer)
 {

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/sha256.h"
 
 enum { BUCKETS = 2048 /* a power of two */ };
 
@@ -69,7 +70,27 @@ void schema_cache_free(struct schema_cache *cache)
 
 /* ---- keys ---- */
 
-/* The blank between the two is in neither. */
+/* Holds a blank, as do the parts of a key that follow it. */
+static const char private_mark[] = " client:";
+
+/* Of a private one the token is in the key, as a hash: whoever has the same token finds it. */
+static bool append_owner(const struct schema_source *source, struct buf *key)
+{
+    enum { DIGITS = 32 };
+    char digest[SHA256_HEX_BYTES];
+    if (!source->is_private)
+        return true;
+    const char *token = source->token == NULL ? "" : source->token;
+    sha256_hex(token, strlen(token), digest);
+    return buf_append_text(key, private_mark) && buf_append(key, digest, DIGITS);
+}
+
+static bool is_private_key(const char *key)
+{
+    return strstr(key, private_mark) != NULL;
+}
+
+/* The blank between the parts is in none of them. */
 char *schema_key(const struct schema_source *source)
 {
     const struct target *target = source->target;
@@ -77,7 +98,7 @@ char *schema_key(const struct schema_source *source)
         return NULL;
     struct buf key;
     buf_init(&key, SCHEMA_KEY_BYTES);
-    bool ok = buf_append_text(&key, source->base_url) && buf_append_text(&key, " ") &&
+    bool ok = buf_append_text(&key, source->base_url) && append_owner(source, &key) && buf_append_text(&key, " ") &&
               buf_append_text(&key, target->kind == TARGET_DEPLOYMENT ? "deployments/" : "") &&
               buf_append_text(&key, target->name);
     if (ok && target->kind == TARGET_VERSION)
@@ -158,7 +179,7 @@ static struct stored read_stored(struct schema_cache *cache, const char *key)
 {
     struct stored stored = {NULL, 0};
     size_t length = 0;
-    char *bytes = schema_store_read(cache->store, key, &length, &stored.age_ms);
+    char *bytes = is_private_key(key) ? NULL : schema_store_read(cache->store, key, &length, &stored.age_ms);
     if (bytes != NULL)
         stored.schema = model_schema_parse(bytes, length, NULL);
     free(bytes);
@@ -277,7 +298,8 @@ void schema_cache_keep(struct schema_cache *cache, const char *key, struct model
     announce(cache);
     pthread_mutex_unlock(&cache->mutex);
     model_schema_unref(old);
-    schema_store_write(cache->store, key, bytes, length);
+    if (!is_private_key(key))
+        schema_store_write(cache->store, key, bytes, length);
 }
 
 /* What was known before goes on to serve. */

@@ -64,12 +64,21 @@ static const struct admin_endpoint ENDPOINTS[] = {
     {"/metrics", answer_metrics},
 };
 
+static const char *without_version(const char *path)
+{
+    return strncmp(path, "/v1/", 4) == 0 ? path + 3 : path;
+}
+
 const struct admin_endpoint *admin_find(const char *path)
 {
-    if (strncmp(path, "/v1/", 4) == 0)
-        path += 3;
+    path = without_version(path);
     for (size_t i = 0; i < sizeof ENDPOINTS / sizeof ENDPOINTS[0]; i++)
         if (strcmp(path, ENDPOINTS[i].path) == 0)
             return &ENDPOINTS[i];
     return NULL;
+}
+
+bool admin_is_health(const char *path)
+{
+    return admin_find(path) != NULL && strcmp(without_version(path), "/metrics") != 0;
 }

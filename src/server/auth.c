@@ -1,19 +1,24 @@
-/* Client keys, compared in constant time over all configured keys. */
+/* Client keys, compared as hashes in constant time over all configured keys; and the tokens that clients bring. */
 #include "server/auth.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
-/* How long it takes says nothing of where the two differ, nor how long the secret is. */
-static bool equals_secret(const char *given, const char *secret)
+#include "base/sha256.h"
+
+/* How long it takes says nothing of where the two differ. Both have the length of a digest. */
+static bool equals_digest(const char *given, const char *digest)
 {
-    size_t given_length = strlen(given), secret_length = strlen(secret);
-    volatile unsigned char difference = given_length != secret_length;
-    for (size_t i = 0; i < given_length; i++) {
-        unsigned char expected = secret_length == 0 ? 0 : (unsigned char)secret[i % secret_length];
-        difference |= (unsigned char)((unsigned char)given[i] ^ expected);
-    }
+    volatile unsigned char difference = 0;
+    for (size_t i = 0; i < SHA256_HEX_BYTES - 1; i++)
+        difference |= (unsigned char)((unsigned char)given[i] ^ (unsigned char)digest[i]);
     return difference == 0;
+}
+
+static const char *or_null(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
 static const char *bearer(const char *authorization)
@@ -22,29 +27,60 @@ static const char *bearer(const char *authorization)
     if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
         return NULL;
     const char *key = authorization + sizeof scheme - 1;
-    return key + strspn(key, " ");
+    return or_null(key + strspn(key, " "));
 }
 
-bool auth_check(const struct config *config, const char *authorization, const char *x_api_key, const char *api_key,
+/* NULL where there is none. */
+static const char *presented(const struct credentials *credentials)
+{
+    const char *given = bearer(credentials->authorization);
+    if (given == NULL)
+        given = or_null(credentials->x_api_key);
+    return given != NULL ? given : or_null(credentials->api_key);
+}
+
+bool auth_check(const struct config *config, const struct credentials *credentials, int64_t now_s,
                 const struct key **key, struct error *err)
 {
+    char digest[SHA256_HEX_BYTES];
     *key = NULL;
     if (config->key_count == 0)
         return true;
-    const char *given = bearer(authorization);
-    if (given == NULL || given[0] == '\0')
-        given = x_api_key;
-    if (given == NULL || given[0] == '\0')
-        given = api_key;
-    if (given == NULL || given[0] == '\0')
+    const char *given = presented(credentials);
+    if (given == NULL)
         return error_set(err, ERROR_NO_KEY, NULL,
                          "You didn't provide an API key. Send it in an Authorization header: "
                          "`Authorization: Bearer YOUR_KEY`.");
+    sha256_hex(given, strlen(given), digest);
     for (size_t i = 0; i < config->key_count; i++)
-        if (equals_secret(given, config->keys[i].secret))
+        if (equals_digest(digest, config->keys[i].digest))
             *key = &config->keys[i];
     if (*key == NULL)
         return error_set(err, ERROR_WRONG_KEY, NULL,
                          "Incorrect API key provided. Ask the operator of this server for a valid one.");
+    if ((*key)->expires_s == 0 || now_s < (*key)->expires_s)
+        return true;
+    *key = NULL;
+    return error_set(err, ERROR_WRONG_KEY, NULL,
+                     "Your API key has expired. Ask the operator of this server for a new one.");
+}
+
+bool auth_token(const struct config *config, const struct credentials *credentials, const char **token,
+                struct error *err)
+{
+    bool has_keys = config->key_count > 0;
+    *token = or_null(credentials->x_replicate_token);
+    if (*token == NULL && !has_keys)
+        *token = presented(credentials);
+    if (*token == NULL)
+        return error_set(err, ERROR_NO_KEY, NULL,
+                         "This model runs with the Replicate token of whoever asks. Send yours in %s.",
+                         has_keys ? "the header X-Replicate-Token, beside your API key"
+                                  : "an Authorization header: `Authorization: Bearer YOUR_REPLICATE_TOKEN`");
+    for (const char *at = *token; *at != '\0'; at++)
+        if (!isgraph((unsigned char)*at))
+            return error_set(err, ERROR_WRONG_KEY, NULL,
+                             "The Replicate token you sent holds a blank or a character that no token has. Send the "
+                             "token alone.");
     return true;
 }

@@ -22,6 +22,9 @@
 #include "server/watchdog.h"
 #include "server/worker.h"
 
+/* How long the main thread sleeps at most: so late the log may say how often something was repeated. */
+enum { TICK_MS = 10000 };
+
 /* How long the cancel calls may take once everything was cancelled. */
 enum { CANCEL_LIMIT_MS = 6000 };
 
@@ -221,7 +224,8 @@ static int wait_signal(struct daemon *daemon, int64_t until_ms, size_t *idle_wor
     int64_t left_ms = until_ms < 0 ? -1 : until_ms - clock_now_ms();
     if (until_ms >= 0 && left_ms <= 0)
         return 0;
-    (void)poll(fds, 2, left_ms > 60000 ? 60000 : (int)left_ms);
+    (void)poll(fds, 2, until_ms < 0 || left_ms > TICK_MS ? TICK_MS : (int)left_ms);
+    log_flush_repeats(false);
     uint64_t idle;
     if (read(daemon->shared.idle_fd, &idle, sizeof idle) == (ssize_t)sizeof idle)
         *idle_workers += (size_t)idle;
@@ -329,5 +333,6 @@ int daemon_run(struct config *config, const struct config_options *options)
         code = EXIT_NOT_BOUND;
     }
     close_all(&daemon);
+    log_flush_repeats(true);
     return code;
 }

@@ -10,7 +10,6 @@
 #include "base/ensure.h"
 #include "openai/error_body.h"
 #include "server/admin.h"
-#include "server/auth.h"
 #include "server/cors.h"
 
 enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024, ERROR_BODY_MAX_BYTES = 16 * 1024 };
@@ -143,15 +142,16 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
         return;
     exchange_abandon(exchange, 0);
     exchange->error = *error;
+    exchange_blame_client_token(exchange, &exchange->error);
     if (exchange->state == EXCHANGE_STREAMING) {
-        exchange_stream_fail(exchange, error);
+        exchange_stream_fail(exchange, &exchange->error);
         return;
     }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
-    error_body_append(&body, error);
-    add_error_headers(exchange, error);
-    exchange_answer(exchange, error_row(error->kind)->http_status, "application/json", &body);
+    error_body_append(&body, &exchange->error);
+    add_error_headers(exchange, &exchange->error);
+    exchange_answer(exchange, error_row(exchange->error.kind)->http_status, "application/json", &body);
 }
 
 void exchange_hurry(struct exchange_lists *lists)
@@ -241,8 +241,7 @@ static bool check_head(struct exchange *exchange, struct error *err)
         return false;
     if (!find_endpoint(exchange, err))
         return false;
-    if (!auth_check(exchange->config, http_header(request, "Authorization"), http_header(request, "x-api-key"),
-                    http_header(request, "api-key"), &exchange->key, err))
+    if (!exchange_check_key(exchange, err))
         return false;
     if (request->content_length > exchange->config->max_body_bytes)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
@@ -330,6 +329,8 @@ struct exchange *exchange_open(struct worker *worker, struct http_request *reque
     if (framing != NULL) {
         reply_header(&request->reply, "Connection", "close");
         exchange_fail(exchange, framing);
+    } else if (!admin_is_health(request->path) && !exchange_check_address(exchange, &err)) {
+        exchange_fail(exchange, &err);
     } else if (!answer_preflight(exchange) && !answer_admin(exchange)) {
         if (!check_head(exchange, &err))
             exchange_fail(exchange, &err);
@@ -392,34 +393,6 @@ void exchange_client_gone(struct exchange *exchange)
     reply_drop(&exchange->request->reply);
 }
 
-static void log_request(const struct exchange *exchange, bool sent)
-{
-    const struct reply *reply = &exchange->request->reply;
-    const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
-    bool is_incident = row != NULL && row->is_incident;
-    bool is_fallback = exchange->routes.asked_name != NULL;
-    log_write(is_incident ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", log_text("id", exchange->request_id),
-              log_text("method", exchange->request->method),
-              log_text("endpoint", exchange->endpoint == NULL ? NULL : exchange->endpoint->name),
-              log_text("path", exchange->endpoint == NULL ? exchange->request->path : NULL),
-              log_number("status", reply->status), log_text("error", row == NULL ? NULL : row->name),
-              log_text("reason", is_incident ? exchange->error.message : NULL),
-              log_text("outcome", exchange->client_is_gone ? "client_gone"
-                                  : sent                   ? "sent"
-                                                           : "not_sent"),
-              log_text("model", is_fallback ? exchange->routes.asked_name : exchange->call.alias),
-              log_text("fallback", is_fallback ? exchange->call.alias : NULL),
-              log_number("attempts", exchange->routes.attempts),
-              log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
-              log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
-              log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
-              log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
-              log_text("usage", exchange->call.usage_source),
-              log_text("joined", exchange->is_second ? "an earlier try" : NULL), log_number("polls", exchange->polls),
-              log_number("bytes", (int64_t)reply->body_bytes),
-              log_number("ms", clock_now_ms() - exchange->timeline.received_ms));
-}
-
 void exchange_closed(struct exchange *exchange, bool sent)
 {
     if (exchange_is_running(exchange)) {
@@ -433,7 +406,7 @@ void exchange_closed(struct exchange *exchange, bool sent)
     metrics_add(metrics, METRIC_requests_total, 1);
     metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
     metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
-    log_request(exchange, sent);
+    exchange_log(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
     exchange->request = NULL;
@@ -449,6 +422,7 @@ void exchange_sweep(struct exchange_lists *lists)
         exchange_routes_dispose(exchange);
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
+        free(exchange->client_token);
         config_unref(exchange->config);
         free(exchange);
     }

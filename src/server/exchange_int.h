@@ -1,12 +1,14 @@
-/* What the files of the exchange share: exchange.c (a request's life), exchange_prepare.c (from its body to the model's
- * input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its predictions), exchange_join.c (a
- * client that tries again) and exchange_stream.c (a streamed answer). */
+/* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c
+ * (from its body to the model's input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its
+ * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer) and exchange_log.c (its
+ * line in the log). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
 #include "openai/call.h"
 #include "openai/endpoint.h"
 #include "replicate/joins.h"
+#include "replicate/prediction.h"
 #include "replicate/schemas.h"
 #include "replicate/uploads.h"
 #include "server/exchange.h"
@@ -14,9 +16,16 @@
 
 enum { REQUEST_ID_BYTES = 136, UNIQUE_BYTES = 40, MODEL_ID_BYTES = 512 };
 
-/* Where the time went, in clock_now_ms(); 0 = it did not come to that. */
+/* Where the time went, in clock_now_ms(); 0 = it did not come to that. Of several predictions the first that got so far
+ * counts, and for the end the last. */
 struct timeline {
-    int64_t received_ms, started_ms, finished_ms;
+    int64_t received_ms;    /* the head of the request was in */
+    int64_t admitted_ms;    /* its body was in, and it was let in */
+    int64_t started_ms;     /* the input was mapped, files were uploaded: the predictions were started */
+    int64_t created_ms;     /* Replicate had created a prediction */
+    int64_t booted_ms;      /* the model was at work */
+    int64_t first_piece_ms; /* of a stream: the first of the output */
+    int64_t finished_ms;    /* a prediction had ended */
 };
 
 /* Where a request runs, and may go on. Aliases are borrowed from the configuration, or are the client's own. */
@@ -50,6 +59,7 @@ struct exchange {
     const struct key *key;     /* the client's; NULL where none is asked for */
     const struct route *route; /* known once the body is decoded; the one that runs it */
     struct exchange_routes routes;
+    char *client_token;        /* Replicate's, where the route has none of its own; NULL = not asked for */
     struct call call;
     size_t request_bytes; /* of the body */
     struct admission_ticket ticket;
@@ -99,6 +109,26 @@ static inline bool exchange_is_running(const struct exchange *exchange)
 void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
+
+/* exchange_access.c */
+bool exchange_check_address(const struct exchange *exchange, struct error *err);
+bool exchange_check_key(struct exchange *exchange, struct error *err);
+/* Takes the client's Replicate token where the route has none of its own, while the request's headers are there. */
+bool exchange_take_token(struct exchange *exchange, struct error *err);
+/* The token that the route's predictions run with. */
+const char *exchange_token(const struct exchange *exchange);
+/* Whatever the client presented, none included: nobody joins what another has asked for. */
+void exchange_hash_client(const struct exchange *exchange, struct hash *hash);
+/* A token that Replicate refuses is the client's fault where the client brought it, not the operator's. */
+void exchange_blame_client_token(const struct exchange *exchange, struct error *error);
+
+/* exchange_log.c */
+/* A prediction has come so far: moments in clock_now_ms(), -1 = not yet. */
+void exchange_note_times(struct exchange *exchange, const struct prediction_times *times);
+/* What the client asks, in a line of its own; only where the configuration wants that. */
+void exchange_log_prompt(const struct exchange *exchange);
+/* The one line that each request gets. */
+void exchange_log(const struct exchange *exchange, bool sent);
 
 /* exchange_prepare.c */
 void exchange_prepare_init(struct exchange *exchange);
@@ -167,7 +197,7 @@ int64_t exchange_deadline_ms(const struct exchange *exchange);
 void exchange_let_go(struct exchange *exchange);
 /* Lets go of all predictions that still run. */
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms);
-/* Writes down the ids of the predictions there are, in the order of their choices. */
+/* Writes down the ids of the predictions there are, in the order of their choices, and how far they came. */
 void exchange_collect_ids(struct exchange *exchange);
 /* Frees what exchange_start made. */
 void exchange_run_dispose(struct exchange *exchange);

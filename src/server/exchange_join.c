@@ -30,13 +30,10 @@ bool exchange_may_retry(const struct exchange *exchange)
     return retry_count(exchange) != NULL || idempotency_key(exchange) != NULL;
 }
 
-/* Whatever the client presented as its key, none included: nobody joins what another has asked for. */
 static void hash_client(const struct exchange *exchange, struct hash *hash)
 {
     joins_hash_init(exchange->worker->shared->joins, hash);
-    hash_add_text(hash, http_header(exchange->request, "Authorization"));
-    hash_add_text(hash, http_header(exchange->request, "x-api-key"));
-    hash_add_text(hash, http_header(exchange->request, "api-key"));
+    exchange_hash_client(exchange, hash);
 }
 
 void exchange_join_prepare(struct exchange *exchange)

@@ -95,7 +95,7 @@ static void upload(struct exchange *exchange)
     exchange_keep_originals(exchange);
     const struct uploads_request request = {.values = exchange->call.uploads,
                                             .base_url = route->base_url,
-                                            .token = route->token,
+                                            .token = exchange_token(exchange),
                                             .headers = route->headers,
                                             .header_count = route->header_count,
                                             .deadline_ms = exchange_deadline_ms(exchange),
@@ -149,11 +149,13 @@ void exchange_go_on(struct exchange *exchange)
 
 /* ---- what the model takes ---- */
 
-static struct schema_source source_of(const struct route *route, const struct target *target)
+/* What a client's own token may see is for that client alone. */
+static struct schema_source source_of(const struct route *route, const struct target *target, const char *token)
 {
     return (struct schema_source){.target = target,
                                   .base_url = route->base_url,
-                                  .token = route->token,
+                                  .token = token,
+                                  .is_private = route->token == NULL,
                                   .headers = route->headers,
                                   .header_count = route->header_count};
 }
@@ -176,7 +178,7 @@ static void on_prepare_due(void *arg)
 void exchange_map(struct exchange *exchange)
 {
     struct model_schema *schema = NULL;
-    struct schema_source source = source_of(exchange->route, &exchange->target);
+    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
     if (!exchange->route->read_schema ||
         schemas_want(exchange->worker->schemas, &source, &exchange->schema_wait, &schema)) {
         map(exchange, schema);
@@ -189,7 +191,7 @@ void exchange_map(struct exchange *exchange)
 
 void exchange_refresh_schema(struct exchange *exchange)
 {
-    struct schema_source source = source_of(exchange->route, &exchange->target);
+    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
     if (exchange->route->read_schema)
         schemas_refresh(exchange->worker->schemas, &source);
 }
@@ -200,7 +202,7 @@ struct model_schema *exchange_schema_of(void *arg, const struct route *route, co
     struct target target;
     if (!route->read_schema || !route_target(route, alias, &target, NULL))
         return NULL;
-    struct schema_source source = source_of(route, &target);
+    struct schema_source source = source_of(route, &target, route->token);
     struct model_schema *schema = schema_cache_peek(worker->shared->schemas, &source);
     target_dispose(&target);
     return schema;
@@ -226,6 +228,8 @@ void exchange_start(struct exchange *exchange)
         exchange_fail(exchange, &err);
         return;
     }
+    exchange->timeline.admitted_ms = clock_now_ms();
+    exchange_log_prompt(exchange);
     exchange_set_state(exchange, EXCHANGE_PREPARING);
     if (exchange->call.is_stream)
         exchange_stream_start(exchange);

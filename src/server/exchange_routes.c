@@ -131,7 +131,7 @@ static bool go_to(struct exchange *exchange, const char *alias, const struct rou
     name_model(exchange, alias);
     target_dispose(&exchange->target);
     exchange->target = (struct target){0};
-    return route_target(route, alias, &exchange->target, err);
+    return exchange_take_token(exchange, err) && route_target(route, alias, &exchange->target, err);
 }
 
 /* The error to be told is that of what the client asked for. */
@@ -201,7 +201,8 @@ bool exchange_enter(struct exchange *exchange, const char *served, struct error 
     routes->choices = exchange->call.n;
     if (!has_alternatives(routes->asked)) {
         routes->attempts = 1;
-        return pass_admission(exchange, served, routes->asked, err) && go_to(exchange, served, routes->asked, err);
+        return exchange_take_token(exchange, err) && pass_admission(exchange, served, routes->asked, err) &&
+               go_to(exchange, served, routes->asked, err);
     }
     if (settle(exchange, ERROR_NONE, err))
         return true;
@@ -223,6 +224,24 @@ void exchange_keep_messages(struct exchange *exchange)
     routes->has_forgotten = true;
 }
 
+/* What was wrong with a client's own token says nothing of the deployment. */
+static enum deployment_end judge(const struct exchange *exchange, const struct error *error)
+{
+    enum error_kind kind = error->kind;
+    bool is_of_token =
+        kind == ERROR_UPSTREAM_AUTHENTICATION || kind == ERROR_INSUFFICIENT_QUOTA || kind == ERROR_RATE_LIMITED;
+    if (exchange->client_is_gone || (is_of_token && exchange->route->token == NULL))
+        return DEPLOYMENT_LEFT;
+    return deployments_judge(error);
+}
+
+static void end_use(struct exchange *exchange, const struct error *error)
+{
+    if (exchange->routes.in_use != NULL)
+        deployments_end(exchange->worker->shared->deployments, &exchange->routes.in_use, exchange->route,
+                        judge(exchange, error));
+}
+
 void exchange_begin_use(struct exchange *exchange)
 {
     struct exchange_routes *routes = &exchange->routes;
@@ -232,8 +251,7 @@ void exchange_begin_use(struct exchange *exchange)
 
 void exchange_end_use(struct exchange *exchange)
 {
-    enum deployment_end end = exchange->client_is_gone ? DEPLOYMENT_LEFT : deployments_judge(&exchange->error);
-    deployments_end(exchange->worker->shared->deployments, &exchange->routes.in_use, exchange->route, end);
+    end_use(exchange, &exchange->error);
 }
 
 /* The strings of an input are those of the messages, too. */
@@ -349,7 +367,7 @@ void exchange_try_failed(struct exchange *exchange, const struct error *error)
     struct exchange_routes *routes = &exchange->routes;
     bool may_follow = has_alternatives(routes->asked) && !exchange->has_begun_answer &&
                       (falls_back(error->kind) || join_has_gone_on(exchange->join));
-    deployments_end(exchange->worker->shared->deployments, &routes->in_use, exchange->route, deployments_judge(error));
+    end_use(exchange, error);
     if (!may_follow) {
         exchange_fail(exchange, error);
         return;

@@ -36,7 +36,8 @@ static void copy_upstream(const struct exchange *exchange, struct job *job)
     const struct route *route = exchange->route;
     target_copy(&job->target, &exchange->target);
     job->base_url = xstrdup(route->base_url);
-    job->token = xstrdup(route->token);
+    job->token = xstrdup(exchange_token(exchange));
+    job->is_client_token = route->token == NULL;
     job->header_count = route->header_count;
     job->headers = xcalloc(route->header_count + 1, sizeof *job->headers);
     for (size_t i = 0; i < route->header_count; i++)
@@ -71,6 +72,23 @@ static struct job *make_job(const struct exchange *exchange, json_t *input, size
 
 /* ---- outcomes ---- */
 
+static void note_running(struct exchange *exchange, const struct prediction *prediction)
+{
+    struct prediction_times times;
+    prediction_times(prediction, &times);
+    exchange_note_times(exchange, &times);
+}
+
+static void note_outcome(struct exchange *exchange, const struct outcome *outcome)
+{
+    int64_t now_ms = clock_now_ms(), started_ms = now_ms - outcome->finished_after_ms;
+    exchange_note_times(
+        exchange, &(struct prediction_times){
+                      .created_ms = outcome->created_after_ms < 0 ? -1 : started_ms + outcome->created_after_ms,
+                      .running_ms = outcome->running_after_ms < 0 ? -1 : started_ms + outcome->running_after_ms});
+    exchange->timeline.finished_ms = now_ms;
+}
+
 void exchange_collect_ids(struct exchange *exchange)
 {
     buf_clear(&exchange->prediction_ids);
@@ -78,6 +96,8 @@ void exchange_collect_ids(struct exchange *exchange)
         const char *id = exchange->outcomes[i] != NULL      ? exchange->outcomes[i]->prediction_id
                          : exchange->predictions[i] != NULL ? prediction_id(exchange->predictions[i])
                                                             : "";
+        if (exchange->predictions[i] != NULL)
+            note_running(exchange, exchange->predictions[i]);
         if (id[0] != '\0') /* an id once known stays, though its prediction was let go of */
             snprintf(exchange->ids[i], sizeof exchange->ids[i], "%s", id);
         if (exchange->ids[i][0] != '\0')
@@ -108,7 +128,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->polls += outcome->polls;
     if (outcome->version[0] != '\0')
         snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
-    exchange->timeline.finished_ms = clock_now_ms();
+    note_outcome(exchange, outcome);
     if (!outcome->succeeded) {
         struct error error = outcome->error;
         if (error.kind == ERROR_INVALID_VALUE)

@@ -136,6 +136,8 @@ static void end_choice(struct exchange *exchange, size_t index, struct buf *fram
 void exchange_stream_piece(struct exchange *exchange, size_t index, const char *bytes, size_t length)
 {
     struct buf frames;
+    if (exchange->timeline.first_piece_ms == 0)
+        exchange->timeline.first_piece_ms = clock_now_ms();
     buf_init(&frames, frames_max_bytes);
     begin_answer(exchange, &frames);
     encoder(exchange)->piece(&exchange->call, index, bytes, length, &frames);

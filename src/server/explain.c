@@ -59,7 +59,7 @@ static struct model_schema *fetch(const struct explanation *explanation, struct 
     const struct route *route = explanation->route;
     const struct schema_source source = {.target = &explanation->target,
                                          .base_url = route->base_url,
-                                         .token = route->token,
+                                         .token = route->token != NULL ? route->token : getenv("REPLICATE_API_TOKEN"),
                                          .headers = route->headers,
                                          .header_count = route->header_count};
     struct transfers *transfers =

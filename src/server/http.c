@@ -107,6 +107,33 @@ const char *http_header(const struct http_request *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+struct last_header {
+    const char *name, *value;
+};
+
+static enum MHD_Result take_last(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct last_header *last = arg;
+    (void)kind;
+    if (strcasecmp(name, last->name) == 0)
+        last->value = value;
+    return MHD_YES;
+}
+
+const char *http_last_header(const struct http_request *request, const char *name)
+{
+    struct last_header last = {.name = name};
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_last, &last);
+    return last.value;
+}
+
+const struct sockaddr *http_peer(const struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info == NULL ? NULL : info->client_addr;
+}
+
 /* What the name of a header may be made of (RFC 9110, token). libmicrohttpd takes others too, such as "Content-Length "
  * with a blank, and then does not know the header: two readers of one request would disagree on where it ends. */
 static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -33,7 +33,8 @@ struct worker_thread {
 static void warm_route(struct worker_thread *thread, const struct route *route)
 {
     struct target target;
-    if (!route->read_schema || strchr(route->alias, '*') != NULL || !route_target(route, route->alias, &target, NULL))
+    if (!route->read_schema || route->token == NULL || strchr(route->alias, '*') != NULL ||
+        !route_target(route, route->alias, &target, NULL))
         return;
     const struct schema_source source = {.target = &target,
                                          .base_url = route->base_url,

@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <netinet/in.h>
 
 #include "fake_prediction.h"
 #include "machine/fake_loop.h"
@@ -17,6 +18,9 @@
 #define BENCH_CHAT_PATH "/v1/chat/completions"
 #define BENCH_CHAT "{\"model\":\"writer\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hi\"}]}"
 #define BENCH_CHAT_OF_THREE "{\"model\":\"writer\",\"n\":3,\"messages\":[{\"role\":\"user\",\"content\":\"Say hi\"}]}"
+
+/* SHA-256 of "test-key-alice". */
+#define BENCH_ALICE_DIGEST "ad77f83d5d5b9a3b738cfc75982ec0460450b94aa1bac0f16451a1142c89c4c8"
 
 enum { BENCH_START_MS = 1000000, BENCH_TIMEOUT_MS = 60000, BENCH_READ_TIMEOUT_MS = 30000, BENCH_GRACE_MS = 7000 };
 enum { BENCH_STREAM_TIMEOUT_MS = 90000, BENCH_KEEPALIVE_MS = 10000, BENCH_WRITE_TIMEOUT_MS = 20000 };
@@ -49,6 +53,8 @@ struct door {
         const char *name, *value;
     } headers[8]; /* the client's */
     size_t header_count;
+    const char *peer; /* its address, IPv4; NULL = none is known */
+    struct sockaddr_in peer_address;
     bool is_raw, is_cut;
     bool is_full; /* the test says so: what is written to the outbox finds it full */
 };

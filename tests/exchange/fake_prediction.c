@@ -46,7 +46,8 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
                                       .arg = arg,
                                       .index = index,
                                       .grace_ms = -100,
-                                      .status_word = "starting"};
+                                      .status_word = "starting",
+                                      .times = {-1, -1}};
     started[count++] = prediction;
     return prediction;
 }
@@ -88,6 +89,12 @@ const char *prediction_id(const struct prediction *prediction)
 {
     ensure_alive(prediction);
     return prediction->id;
+}
+
+void prediction_times(const struct prediction *prediction, struct prediction_times *times)
+{
+    ensure_alive(prediction);
+    *times = prediction->times;
 }
 
 void fake_prediction_piece(struct prediction *prediction, const char *text)

@@ -19,6 +19,7 @@ struct prediction {
     bool is_paused;
     int pauses, resumes;     /* how often it was asked to */
     const char *status_word; /* Replicate's, as a test says */
+    struct prediction_times times;
 };
 
 void fake_predictions_reset(void);                   /* frees all */

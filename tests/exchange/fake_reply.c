@@ -1,7 +1,8 @@
-/* Takes the place of server/reply.c and of http_header in server/http.c: what an exchange says to a client is kept in
+/* Takes the place of server/reply.c and of what reads a head in server/http.c: what an exchange says to a client is kept in
  * the reply, for the test to look at. */
 #include "fake_door.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,24 @@ const char *http_header(const struct http_request *request, const char *name)
         if (strcasecmp(door->headers[i].name, name) == 0)
             return door->headers[i].value;
     return NULL;
+}
+
+const char *http_last_header(const struct http_request *request, const char *name)
+{
+    const struct door *door = list_entry(request, struct door, request);
+    for (size_t i = door->header_count; i-- > 0;)
+        if (strcasecmp(door->headers[i].name, name) == 0)
+            return door->headers[i].value;
+    return NULL;
+}
+
+const struct sockaddr *http_peer(const struct http_request *request)
+{
+    struct door *door = list_entry(request, struct door, request);
+    door->peer_address = (struct sockaddr_in){.sin_family = AF_INET};
+    if (door->peer == NULL || inet_pton(AF_INET, door->peer, &door->peer_address.sin_addr) != 1)
+        return NULL;
+    return (const struct sockaddr *)&door->peer_address;
 }
 
 void reply_header(struct reply *reply, const char *name, const char *value)

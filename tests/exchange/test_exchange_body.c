@@ -210,7 +210,7 @@ END_TEST
 START_TEST(a_key_may_use_its_own_models_only)
 {
     char *models[] = {"writer"};
-    struct key key = {.name = "alice", .secret = "test-key-alice", .models = models, .model_count = 1};
+    struct key key = {.name = "alice", .digest = BENCH_ALICE_DIGEST, .models = models, .model_count = 1};
     bench.config.keys = &key;
     bench.config.key_count = 1;
     struct door *door = door_post(BENCH_CHAT_PATH, "{\"model\":\"replicate/acme/other\"," HELLO "}", "Authorization",

@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(neither_secrets_nor_prompts_get_into_the_log)
 {
-    struct key key = {.name = "alice", .secret = "test-key-alice"};
+    struct key key = {.name = "alice", .digest = BENCH_ALICE_DIGEST};
     bench.config.keys = &key;
     bench.config.key_count = 1;
     struct error error;

@@ -161,10 +161,10 @@ END_TEST
 START_TEST(a_fallback_that_the_key_may_not_use_is_passed_over)
 {
     static char *models[] = {"writer", "spare"};
-    struct key key = {.name = "alice", .secret = "test-key", .models = models, .model_count = 2};
+    struct key key = {.name = "alice", .digest = BENCH_ALICE_DIGEST, .models = models, .model_count = 2};
     bench.config.keys = &key;
     bench.config.key_count = 1;
-    struct door *door = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key");
+    struct door *door = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key-alice");
     fail_with(0, ERROR_UPSTREAM_UNAVAILABLE);
     expect_running(2, "acme/spare");
     fake_prediction_succeed(fake_prediction_at(1), "Hi");
@@ -247,11 +247,11 @@ END_TEST
 
 START_TEST(a_limit_of_the_key_is_the_same_for_all_aliases)
 {
-    struct key key = {.name = "alice", .secret = "test-key", .limits = {.max_parallel = 1}};
+    struct key key = {.name = "alice", .digest = BENCH_ALICE_DIGEST, .limits = {.max_parallel = 1}};
     bench.config.keys = &key;
     bench.config.key_count = 1;
-    struct door *first = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key");
-    struct door *second = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key");
+    struct door *first = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key-alice");
+    struct door *second = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-key-alice");
     door_expect_error(second, ERROR_RATE_LIMITED);
     fake_prediction_succeed(fake_prediction_at(0), "Hi");
     door_close(first, true);
@@ -278,6 +278,20 @@ START_TEST(what_cools_down_is_diverted_from_at_once)
     ck_assert_str_eq(fake_prediction_at(9)->job->target.name, "acme/writer");
     fake_prediction_succeed(fake_prediction_at(9), "Hi");
     door_close(back, true);
+}
+END_TEST
+
+START_TEST(a_client_with_a_wrong_token_of_its_own_diverts_nobody_else)
+{
+    bench.writer.token = bench.helper.token = bench.spare.token = NULL;
+    bench.writer.allowed_fails = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct door *door = door_post(BENCH_CHAT_PATH, BENCH_CHAT, "Authorization", "Bearer test-token-of-carol");
+        expect_running(2 * i + 1, "acme/writer");
+        fail_with(2 * i, ERROR_INSUFFICIENT_QUOTA);
+        fake_prediction_succeed(fake_prediction_at(2 * i + 1), "Hi");
+        door_close(door, true);
+    }
 }
 END_TEST
 
@@ -374,6 +388,7 @@ static Suite *routes_suite(void)
     tcase_add_test(tcase, an_alias_that_is_full_hands_over_to_its_fallback_and_takes_no_place_there_twice);
     tcase_add_test(tcase, a_limit_of_the_key_is_the_same_for_all_aliases);
     tcase_add_test(tcase, what_cools_down_is_diverted_from_at_once);
+    tcase_add_test(tcase, a_client_with_a_wrong_token_of_its_own_diverts_nobody_else);
     tcase_add_test(tcase, what_cools_down_is_used_when_there_is_nothing_else);
     tcase_add_test(tcase, a_fallback_that_cannot_take_the_request_is_passed_over);
     tcase_add_test(tcase, a_client_that_leaves_while_a_fallback_is_prepared_leaves_nothing);

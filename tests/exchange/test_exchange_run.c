@@ -283,7 +283,7 @@ START_TEST(the_log_line_has_the_version_that_ran_and_all_polls)
     ck_assert_str_eq(json_text(line, "reference"), "acme/writer");
     ck_assert_str_eq(json_text(line, "usage"), "estimated");
     ck_assert_int_eq(json_integer_value(json_object_get(line, "bytes")), (json_int_t)bytes);
-    ck_assert_int_eq(json_integer_value(json_object_get(line, "ms")), 1234);
+    ck_assert_int_eq(json_integer_value(json_object_get(line, "total_ms")), 1234);
     json_decref(line);
 }
 END_TEST

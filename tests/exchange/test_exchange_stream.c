@@ -182,7 +182,7 @@ START_TEST(usage_and_one_log_line_come_at_the_end)
     ck_assert_str_eq(json_text(line, "usage"), "reported");
     ck_assert_int_eq(json_integer_value(json_object_get(line, "status")), 200);
     ck_assert_int_eq(json_integer_value(json_object_get(line, "bytes")), (json_int_t)bytes);
-    ck_assert_int_eq(json_integer_value(json_object_get(line, "ms")), 250);
+    ck_assert_int_eq(json_integer_value(json_object_get(line, "total_ms")), 250);
     json_decref(line);
 }
 END_TEST

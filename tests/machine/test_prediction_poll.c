@@ -75,6 +75,7 @@ START_TEST(sleeping_leads_to_polling_and_back_until_the_end)
     fake_transfer_answer(bench_poll_call(), 200, BENCH_SUCCEEDED);
     bench_expect_success();
     ck_assert_int_eq(bench.outcome->polls, 6);
+    ck_assert_int_eq(bench.outcome->running_after_ms, 7000); /* between the last `starting` and the first after it */
     ck_assert_int_eq(bench.outcome->finished_after_ms, 12000);
     ck_assert_int_eq(bench.outcome->usage.output_tokens, 3);
 }

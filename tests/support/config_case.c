@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ensure.h"
@@ -62,6 +63,7 @@ const char *config_case_file(const char *name, const char *text)
     ck_assert_ptr_nonnull(stream);
     fputs(text, stream);
     ck_assert_int_eq(fclose(stream), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0); /* or a secret in it would be warned about */
     for (size_t i = 0; i < file_count; i++) {
         if (strcmp(files[i], path) == 0) {
             free(path);

@@ -93,7 +93,7 @@ START_TEST(health_names_the_models_only_where_everybody_may_use_them)
 {
     struct route first = {.alias = "writer"}, second = {.alias = "say \"hi\"/*"};
     struct route *routes[] = {&first, &second};
-    struct key key = {.name = "alice", .secret = "test-key-alice"};
+    struct key key = {.name = "alice", .digest = "ad77f83d5d5b9a3b738cfc75982ec0460450b94aa1bac0f16451a1142c89c4c8"};
     const struct config config = {.routes = routes, .route_count = 2, .keys = &key, .key_count = (size_t)_i};
     struct error err;
     ask("/health", &config, false);

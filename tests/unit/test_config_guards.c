@@ -49,7 +49,10 @@ static const struct {
     {ENTRY "general_settings: {master_key: '${HIDDEN}'}\n",
      "general_settings.master_key: this is the name of a variable, not a secret; in this form of the file a variable "
      "is written os.environ/NAME"},
-    {ENTRY "general_settings: {allowed_ips: []}\n", "allowed_ips: this access rule is not supported"},
+    {ENTRY "general_settings: {allowed_ips: []}\n", "allowed_ips: this must be a list of texts with at least one element"},
+    {ENTRY "general_settings: {allowed_ips: [10.0.0.1, somewhere]}\n", "allowed_ips: element 2 is no IP address"},
+    {ENTRY "general_settings: {use_x_forwarded_fro: true}\n", "did you mean \"use_x_forwarded_for\"?"},
+    {ENTRY "general_settings: {master_key: 'sha256:0000'}\n", "master_key: a hash is taken only under keys in our own"},
 };
 
 START_TEST(what_would_limit_money_or_access_is_refused)

@@ -106,7 +106,7 @@ START_TEST(the_key_goes_before_the_token)
     config_case_variable("LITELLM_MASTER_KEY", "sk-env");
     config = config_case_must_load(ENTRY "general_settings: {master_key: sk-file}\n");
     ck_assert_uint_eq(config->key_count, 1);
-    ck_assert_str_eq(config->keys[0].secret, "sk-file");
+    ck_assert_str_eq(config->keys[0].digest, "56db4979a65adef275237c149b4301c860444dccffc0121484d9d7993c682527");
     config_unref(config);
 }
 END_TEST

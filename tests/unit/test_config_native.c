@@ -47,6 +47,8 @@ FIELD(allowed_fails, route->allowed_fails)
 FIELD(cooldown, route->cooldown_ms)
 FIELD(rpm, route->limits.requests_per_minute)
 FIELD(parallel, route->limits.max_parallel)
+FIELD(use_x_forwarded_for, config->use_x_forwarded_for)
+FIELD(prompts, config->log_prompts)
 FIELD(key_rpm, config->keys[0].limits.requests_per_minute)
 FIELD(key_parallel, config->keys[0].limits.max_parallel)
 
@@ -83,6 +85,7 @@ static const struct number_case {
     {ROOT, "read_schema", "off", get_read_schema, 0, "auto", "true or false", NULL},
     {ROOT, "allowed_fails", "0", get_allowed_fails, 0, "never", "a whole number", "-1"},
     {ROOT, "cooldown_time", "0", get_cooldown, 0, "a while", "a duration such as", "25h"},
+    {ROOT, "use_x_forwarded_for", "true", get_use_x_forwarded_for, 1, "first", "true or false", NULL},
     {REPLICATE, "prefer_wait", "0", get_prefer_wait, 0, "true", "a duration such as", "61s"},
     {REPLICATE, "poll_interval", "0.25", get_poll_interval, 250, "{}", "a duration such as", "61s"},
     {REPLICATE, "polls_per_minute", "100", get_polls_per_minute, 100, "1e3", "a whole number", "0"},
@@ -91,6 +94,7 @@ static const struct number_case {
     {REPLICATE, "retries", "0", get_retries, 0, "no", "a whole number", "101"},
     {LOGGING, "level", "debug", get_level, LOG_LEVEL_DEBUG, "loud", "error|warn|info|debug", NULL},
     {LOGGING, "format", "json", get_format, LOG_FORMAT_JSON, "xml", "auto|text|json", NULL},
+    {LOGGING, "prompts", "true", get_prompts, 1, "some", "true or false", NULL},
     {MODEL, "timeout", "1h", get_timeout, 3600000, "1w", "a duration such as", "1ms"},
     {MODEL, "stream_timeout", "20m", get_stream_timeout, 1200000, "[]", "a duration such as", "8d"},
     {MODEL, "keepalive", "2.5s", get_keepalive, 2500, "x", "a duration such as", "2h"},
@@ -297,7 +301,7 @@ START_TEST(keys_may_be_one_text_a_list_of_texts_or_maps)
 {
     struct config *config = config_case_must_load("models: {m: a/b}\nkeys: only-key\n");
     ck_assert_uint_eq(config->key_count, 1);
-    ck_assert_str_eq(config->keys[0].secret, "only-key");
+    ck_assert_str_eq(config->keys[0].digest, "e2dfb464d63c62c5cf433bbe542eaea10ccb79174cc991e32c913a21226cc179");
     ck_assert_str_eq(config->keys[0].name, "key-1");
     config_unref(config);
     config = config_case_must_load("models: {m: a/b}\nkeys:\n  - first-key\n"

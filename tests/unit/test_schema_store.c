@@ -301,6 +301,43 @@ START_TEST(without_a_directory_nothing_is_kept)
 }
 END_TEST
 
+/* ---- of clients' own tokens ---- */
+
+static struct model_schema *peek_with(struct schema_cache *cache, const char *token)
+{
+    char base[] = "http://replicate.test/v1", name[] = "acme/writer";
+    const struct target target = {TARGET_MODEL, name, NULL};
+    return schema_cache_peek(
+        cache, &(struct schema_source){.target = &target, .base_url = base, .token = token, .is_private = true});
+}
+
+START_TEST(what_a_client_s_token_may_see_is_for_that_token_and_not_on_disk)
+{
+    char base[] = "http://replicate.test/v1", name[] = "acme/writer", path[512];
+    const struct target target = {TARGET_MODEL, name, NULL};
+    struct schema_view view;
+    struct schema_cache *cache = schema_cache_new(directory);
+    char *key = schema_key(
+        &(struct schema_source){.target = &target, .base_url = base, .token = "test-token-a", .is_private = true});
+    ck_assert_ptr_null(strstr(key, "test-token"));
+    ck_assert_str_eq(schema_key_reference(key), "acme/writer");
+    schema_cache_ask(cache, key, SCHEMA_NEED_FRESH, &view);
+    ck_assert(view.must_fetch);
+    struct model_schema *schema = model_schema_parse(DOCUMENT, strlen(DOCUMENT), NULL);
+    schema_cache_keep(cache, key, schema, DOCUMENT, strlen(DOCUMENT));
+    model_schema_unref(schema);
+    struct model_schema *own = peek_with(cache, "test-token-a");
+    ck_assert_ptr_nonnull(own);
+    model_schema_unref(own);
+    ck_assert_ptr_null(peek_with(cache, "test-token-b"));
+    ck_assert_ptr_null(peek_with(cache, NULL));
+    expect_peek(cache, false);
+    ck_assert_int_eq(count_files(path), 0);
+    schema_cache_free(cache);
+    free(key);
+}
+END_TEST
+
 static Suite *store_suite(void)
 {
     Suite *suite = suite_create("schema_store");
@@ -317,6 +354,7 @@ static Suite *store_suite(void)
     tcase_add_loop_test(tcase, a_directory_that_cannot_be_used_is_logged_once_and_done_without, 0, 3);
     tcase_add_test(tcase, a_directory_that_goes_away_is_logged_once_and_done_without);
     tcase_add_test(tcase, without_a_directory_nothing_is_kept);
+    tcase_add_test(tcase, what_a_client_s_token_may_see_is_for_that_token_and_not_on_disk);
     suite_add_tcase(suite, tcase);
     return suite;
 }
