@@ -1,7 +1,7 @@
 /* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c
  * (from its body to the model's input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its
- * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer) and exchange_log.c (its
- * line in the log). */
+ * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer) and exchange_log.c
+ * (its line in the log). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
@@ -59,7 +59,7 @@ struct exchange {
     const struct key *key;     /* the client's; NULL where none is asked for */
     const struct route *route; /* known once the body is decoded; the one that runs it */
     struct exchange_routes routes;
-    char *client_token;        /* Replicate's, where the route has none of its own; NULL = not asked for */
+    char *client_token; /* Replicate's, where the route has none of its own; NULL = not asked for */
     struct call call;
     size_t request_bytes; /* of the body */
     struct admission_ticket ticket;

@@ -82,10 +82,10 @@ static void note_running(struct exchange *exchange, const struct prediction *pre
 static void note_outcome(struct exchange *exchange, const struct outcome *outcome)
 {
     int64_t now_ms = clock_now_ms(), started_ms = now_ms - outcome->finished_after_ms;
-    exchange_note_times(
-        exchange, &(struct prediction_times){
-                      .created_ms = outcome->created_after_ms < 0 ? -1 : started_ms + outcome->created_after_ms,
-                      .running_ms = outcome->running_after_ms < 0 ? -1 : started_ms + outcome->running_after_ms});
+    exchange_note_times(exchange,
+                        &(struct prediction_times){
+                            .created_ms = outcome->created_after_ms < 0 ? -1 : started_ms + outcome->created_after_ms,
+                            .running_ms = outcome->running_after_ms < 0 ? -1 : started_ms + outcome->running_after_ms});
     exchange->timeline.finished_ms = now_ms;
 }
 
