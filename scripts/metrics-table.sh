@@ -56,8 +56,24 @@ awk -v form="$form" '
         help = substr(row, length(labels) + 3)
         show(clean(parts[1]), type_of(clean(parts[2])), labels, text_of(help))
     }
+    # The words of a label, each perhaps with a comment behind it.
+    function word_list(label, body,    word, more) {
+        while (match(body, /X\([a-z_]+\)/)) {
+            word = substr(body, RSTART + 2, RLENGTH - 3)
+            body = substr(body, RSTART + RLENGTH)
+            more = body
+            sub(/X\(.*/, "", more)
+            gsub(/^[ \t]*(\/\*)?[ \t]*|[ \t]*(\*\/)?[ \t]*$/, "", more)
+            values = values (word_lists[label]++ ? ", " : "\n* `" label "`" (label == "kind" ? " of tokens" : "") ": ") "`" word "`" (more == "" ? "" : " (" more ")")
+        }
+    }
     # The rows of a macro are X(...), each perhaps over several lines.
     function macro(name, body,    row) {
+        if (name == "METRIC_REASONS") word_list("reason", body)
+        else if (name == "METRIC_TOKENS") word_list("kind", body)
+        else if (name == "METRIC_CALLS") word_list("call", body)
+        else if (name == "METRIC_BUDGETS") word_list("budget", body)
+        else if (name == "METRIC_RESULTS") word_list("result", body)
         while (match(body, /X\(/)) {
             body = substr(body, RSTART + 2)
             row = body
@@ -102,5 +118,15 @@ awk -v form="$form" '
         if (!more) {
             macro(name, body)
             reading = 0
+        }
+    }
+    END {
+        if (form == "page") {
+            print ""
+            print "## Values of labels"
+            print values
+            print "* `kind` of errors: the word that stands in the log, such as `timeout` or `upstream_authentication`"
+            print "* `state`: how far a request is (`include/server/exchange.h`), or a prediction"
+            print "  (`include/replicate/prediction.h`)"
         }
     }' include/base/metrics_table.h

@@ -68,7 +68,7 @@
     X(predictions_succeeded_total, COUNTER, none, none, "Predictions that succeeded")                                  \
     X(predictions_failed_total, COUNTER, none, none, "Predictions that failed, were canceled or aborted")              \
     X(prediction_boot_seconds, LONG, alias, none,                                                                      \
-      "Time from the creation of a prediction until its model was at work: queue and cold boot")                            \
+      "Time from the creation of a prediction until its model was at work: queue and cold boot")                       \
     X(prediction_run_seconds, LONG, alias, none,                                                                       \
       "Time from when a model was at work on a prediction until that succeeded")                                       \
     X(cancels_total, COUNTER, reason, none, "Predictions that were cancelled, by reason")                              \

@@ -22,7 +22,7 @@ struct transfers_options {
     const char *ca_file; /* NULL = the system's bundle */
     const char *proxy;   /* NULL = none, whatever the environment says */
     int64_t connect_timeout_ms;
-    size_t max_active; /* 0 = 256; of uploads, which are large, never more than 4 */
+    size_t max_active;       /* 0 = 256; of uploads, which are large, never more than 4 */
     struct metrics *metrics; /* where the time of calls is counted; NULL = nowhere */
 };
 
@@ -35,7 +35,7 @@ typedef void (*transfer_data_fn)(void *arg, const char *bytes, size_t length);
 struct transfer_request {
     enum transfer_kind kind;
     enum metric_call call; /* what it is, for the metrics */
-    const char *method; /* "GET", "POST" or "DELETE" */
+    const char *method;    /* "GET", "POST" or "DELETE" */
     const char *url;
     const char *token;            /* sent as Authorization: Bearer; NULL = none */
     const struct header *headers; /* further ones; copied. A body is application/json unless they say otherwise */

@@ -106,6 +106,53 @@ START_TEST(a_stream_counts_the_time_to_its_first_piece)
 }
 END_TEST
 
+/* A file that is too large for an input is uploaded, and deleted afterwards. */
+START_TEST(calls_beside_the_prediction_are_timed_too)
+{
+    enum { FILE_DIGITS = 400 * 1024 };
+    static const struct sim_plan sees = {
+        .model = BRIDGE_MODEL,
+        .official = true,
+        .input_schema_json = "{\"properties\":{\"prompt\":{\"type\":\"string\"},\"image\":{\"type\":\"string\","
+                             "\"format\":\"uri\"}}}",
+    };
+    struct http_response response = {0};
+    bridge_start(&bridge, &sees, "");
+    char *digits = xmalloc(FILE_DIGITS + 1);
+    memset(digits, 'A', FILE_DIGITS);
+    digits[FILE_DIGITS] = '\0';
+    char *body = xasprintf("{\"model\":\"writer\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+                           "\"text\":\"What is it?\"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+                           "\"data:image/png;base64,%s\"}}]}]}",
+                           digits);
+    ck_assert(http_exchange(bridge.port, &(struct http_request){.path = "/v1/chat/completions", .body = body},
+                            &response, daemon_patience_ms()));
+    ck_assert_msg(response.status == 200, "%s", response.body);
+    bridge_expect_metric(&bridge, "replibridge_upstream_duration_seconds_count{call=\"delete\"}", 1);
+    read_metrics();
+    expect("upstream_duration_seconds_count{call=\"upload\"}", 1);
+    expect("upstream_duration_seconds_count{call=\"model\"}", 0);
+    expect("upstream_duration_seconds_count{call=\"schema\"}",
+           (long)replicate_sim_request_count(bridge.sim, SIM_MODEL));
+    http_response_dispose(&response);
+    free(digits);
+    free(body);
+}
+END_TEST
+
+START_TEST(looking_up_a_models_version_is_a_call_of_its_own)
+{
+    bridge_start(&bridge, &(struct sim_plan){.model = BRIDGE_MODEL}, "read_schema: false\n");
+    chat("writer", 200);
+    bridge_expect_metric(&bridge, "replibridge_upstream_duration_seconds_count{call=\"model\"}", 1);
+    read_metrics();
+    expect("upstream_duration_seconds_count{call=\"schema\"}", 0);
+    expect("upstream_duration_seconds_count{call=\"create\"}", 2);
+    expect("creates_total", 2);
+    expect("predictions_created_total", 1);
+}
+END_TEST
+
 START_TEST(errors_are_counted_by_kind_and_failures_by_themselves)
 {
     static const struct sim_plan fails = {
@@ -276,6 +323,8 @@ static Suite *metrics_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_prediction_counts_its_request_its_tokens_and_its_times);
     tcase_add_test(tcase, a_stream_counts_the_time_to_its_first_piece);
+    tcase_add_test(tcase, calls_beside_the_prediction_are_timed_too);
+    tcase_add_test(tcase, looking_up_a_models_version_is_a_call_of_its_own);
     tcase_add_test(tcase, errors_are_counted_by_kind_and_failures_by_themselves);
     tcase_add_test(tcase, a_prediction_in_progress_shows_its_state_and_a_client_that_leaves_its_reason);
     tcase_add_test(tcase, a_timeout_is_the_reason_of_its_cancel);

@@ -138,6 +138,7 @@ ask 'replibridge_a_total{kind="x",alias="y"}'
 expect metrics 'a label that is not there' 'replibridge_a_total has no label "alias"'
 ask 'sum by (le, alias) (replibridge_a_total)'
 expect metrics 'a group that is not there' 'has the label "alias"'
+# shellcheck disable=SC2016 # not the shell's variable
 ask 'up == 0\n  title: "{{ $labels.nothing }}"'
 expect metrics 'a shown label that is not there' 'a.yaml:2: no metric has the label "nothing"'
 echo 'more' >>"$tree/docs/metrics.md"

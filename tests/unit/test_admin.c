@@ -117,8 +117,7 @@ START_TEST(metrics_are_prometheus_text_also_while_draining)
     char expected[64];
     struct metrics *slot = metrics_new();
     metrics_add(slot, METRIC_polls_total, 7);
-    snprintf(expected, sizeof expected, "\nreplibridge_polls_total %lld\n",
-             (long long)metrics_sum(METRIC_polls_total));
+    snprintf(expected, sizeof expected, "\nreplibridge_polls_total %lld\n", (long long)metrics_sum(METRIC_polls_total));
     ask("/metrics", &config, _i == 1);
     metrics_free(slot);
     ck_assert_int_eq(answer.status, 200);
