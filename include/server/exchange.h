@@ -45,6 +45,9 @@ enum exchange_state {
 
 struct worker;
 
+/* Says what endpoints and states are called in the metrics: once, before there are workers. */
+void exchange_name_metrics(void);
+
 /* The exchanges of a worker, by state. */
 struct exchange_lists {
     struct list in[EXCHANGE_STATE_COUNT];

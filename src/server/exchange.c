@@ -140,9 +140,9 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
 {
     if (exchange->state >= EXCHANGE_REPLYING)
         return;
-    exchange_abandon(exchange, 0);
     exchange->error = *error;
     exchange_blame_client_token(exchange, &exchange->error);
+    exchange_abandon(exchange, 0);
     if (exchange->state == EXCHANGE_STREAMING) {
         exchange_stream_fail(exchange, &exchange->error);
         return;
@@ -401,11 +401,8 @@ void exchange_closed(struct exchange *exchange, bool sent)
     }
     if (!sent && exchange->request->reply.status == 0)
         exchange->client_is_gone = true;
-    struct metrics *metrics = exchange->worker->metrics;
     sent = sent || exchange->request->reply.was_sent_raw;
-    metrics_add(metrics, METRIC_requests_total, 1);
-    metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
-    metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
+    exchange_count(exchange);
     exchange_log(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);

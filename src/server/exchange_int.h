@@ -1,7 +1,7 @@
 /* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c
  * (from its body to the model's input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its
- * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer) and exchange_log.c
- * (its line in the log). */
+ * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer), exchange_log.c (its
+ * line in the log) and exchange_metrics.c (what is counted of it). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
@@ -129,6 +129,13 @@ void exchange_note_times(struct exchange *exchange, const struct prediction_time
 void exchange_log_prompt(const struct exchange *exchange);
 /* The one line that each request gets. */
 void exchange_log(const struct exchange *exchange, bool sent);
+
+/* exchange_metrics.c */
+/* A prediction has come to its end; and so has the request. */
+void exchange_count_outcome(const struct exchange *exchange, const struct outcome *outcome);
+void exchange_count(const struct exchange *exchange);
+/* Why its predictions are let go of now. */
+enum metric_reason exchange_cancel_reason(const struct exchange *exchange);
 
 /* exchange_prepare.c */
 void exchange_prepare_init(struct exchange *exchange);

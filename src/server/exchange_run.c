@@ -126,6 +126,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->outcomes[index] = outcome;
     exchange->pending--;
     exchange->polls += outcome->polls;
+    exchange_count_outcome(exchange, outcome);
     if (outcome->version[0] != '\0')
         snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
     note_outcome(exchange, outcome);
@@ -198,8 +199,10 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
     exchange_prepare_stop(exchange);
     exchange_collect_ids(exchange);
     for (size_t i = 0; i < exchange->choices; i++)
-        if (exchange->predictions[i] != NULL)
+        if (exchange->predictions[i] != NULL) {
+            prediction_note_reason(exchange->predictions[i], exchange_cancel_reason(exchange));
             prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, grace_ms));
+        }
 }
 
 /* A stream that has begun with comments stays one, and is kept alive. */
