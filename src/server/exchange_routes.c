@@ -349,8 +349,10 @@ static bool is_in_time(const struct exchange *exchange)
 static void go_on_or_fail(struct exchange *exchange, enum error_kind why)
 {
     struct error err = {0};
+    const struct route *failed = exchange->route;
     exchange->routes.is_adopted = false;
     if (is_in_time(exchange) && !exchange->routes.has_forgotten && settle(exchange, why, &err)) {
+        metrics_add_at(exchange->worker->metrics, METRIC_fallbacks_total, failed->metrics_index, 0, 1);
         map_anew(exchange);
         return;
     }

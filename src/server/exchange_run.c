@@ -209,9 +209,12 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
 void exchange_let_go(struct exchange *exchange)
 {
     exchange_prepare_stop(exchange);
-    for (size_t i = 0; i < exchange->choices; i++)
-        if (exchange->predictions[i] != NULL)
-            prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, 0));
+    for (size_t i = 0; i < exchange->choices; i++) {
+        if (exchange->predictions[i] == NULL)
+            continue;
+        prediction_note_reason(exchange->predictions[i], METRIC_REASON_sibling);
+        prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, 0));
+    }
     if (exchange->choices > 0)
         join_unfollow(exchange->join);
     exchange_run_dispose(exchange);

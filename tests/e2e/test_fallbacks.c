@@ -82,6 +82,7 @@ START_TEST(a_passing_failure_is_answered_by_the_fallback)
     struct sim_prediction_view last = chat_case_prediction(&bridge, 1);
     ck_assert_str_eq(ids, last.id);
     expect_creates(1, 1);
+    bridge_expect_metric(&bridge, "replibridge_fallbacks_total{alias=\"writer\"}", 1);
 }
 END_TEST
 
