@@ -87,6 +87,7 @@ struct outcome {
     int64_t created_after_ms;  /* from the start of the job to the create's answer; -1 = never */
     int64_t running_after_ms;  /* from the start of the job until the model was at work; -1 = not known */
     int64_t finished_after_ms; /* from the start of the job to its end */
+    int64_t boot_ms, run_ms;   /* how long its model booted, and was at work, as far as known; -1 = not known */
     int polls;
 };
 

@@ -74,6 +74,7 @@ struct route {
     int64_t allowed_fails; /* more failures than this within a minute … */
     int64_t cooldown_ms;   /* … and it is left alone for this long; 0 = never */
 
+    size_t metrics_index; /* of its alias among the names of the metrics; set once, when the configuration is loaded */
     struct limits limits;
     json_t *info;      /* object or NULL: LiteLLM's model_info, to be shown */
     int64_t created_s; /* `created` in the models list: when the configuration was loaded */

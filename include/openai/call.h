@@ -67,6 +67,10 @@ void call_dispose(struct call *call);
 /* Frees the messages once they are mapped: they may be large, and the wait for the model long. */
 void call_forget_messages(struct call *call);
 
+/* Forgets what mapping and encoding have made of it, so that it can be mapped again for another model; only while its
+ * messages are there and nothing of an answer has been given away. `choices` are those that the client asked for. */
+void call_reset_mapping(struct call *call, int choices);
+
 /* Notes that the client's parameter `name` was left out or clamped; once each. */
 void call_ignore(struct call *call, const char *name);
 

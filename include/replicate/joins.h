@@ -8,7 +8,13 @@
  * that want its answer: while there is any, nobody cancels its predictions. Those of them that have predictions of
  * their own, made or followed, are its *followers*: while there is none, nobody lets go of its predictions either, for
  * whoever still waits for an id could not cancel what it has none of. Any thread, one mutex inside; bounded: where
- * there is no room, a request is not entered, and a retry of it is a new one. */
+ * there is no room, a request is not entered, and a retry of it is a new one.
+ *
+ * A request may go on elsewhere when its predictions fail, and its retries go with it. Whoever has predictions and
+ * could go on *holds* the join: as long as one does, a failure is told to nobody, and those who wait go on waiting. The
+ * first to go on makes the join's successor, which takes over its place in the table and all its interest; whoever
+ * comes to it later, by a failure of its own or by waiting, is led to the successor and follows what runs there. The
+ * predictions of the old one have lost all interest, so whoever has some left cancels them. */
 #ifndef REPLICATE_JOINS_H
 #define REPLICATE_JOINS_H
 
@@ -35,6 +41,8 @@ struct join_request {
     bool is_retry;                 /* the client says that it tried before */
     size_t choices;                /* 1..JOIN_CHOICES_MAX: its predictions */
     int64_t now_ms, deadline_ms;
+    const char *alias; /* where it runs: a deployment of this alias. Copied */
+    int deployment;
 };
 void joins_hash_init(const struct joins *joins, struct hash *hash);
 
@@ -47,6 +55,16 @@ enum join_result {
 /* A join is found by an equal key; or, for a retry, by an equal body, those first whose client has left. *join comes
  * with a reference and an interest, for join_leave. */
 enum join_result joins_enter(struct joins *joins, const struct join_request *request, struct join **join);
+
+/* Goes on elsewhere: *join, which is left, becomes its successor, with the caller's interest. JOIN_FIRST: it is new,
+ * and the caller's to run; JOIN_SECOND: another one went on before. A NULL stays NULL and is the first. The key and the
+ * body are those of the old one. */
+enum join_result joins_go_on(struct join **join, const struct join_request *request);
+bool join_has_gone_on(struct join *join);
+
+/* Where its predictions run; valid while the join is. */
+const char *join_alias(const struct join *join);
+int join_deployment(const struct join *join);
 
 /* One's own interest and reference are given back; *join becomes NULL. NULL is fine. */
 void join_leave(struct join **join);
@@ -70,6 +88,12 @@ void join_gone(struct join *join);
 void join_follow(struct join *join);
 void join_unfollow(struct join *join);
 
+/* The caller has predictions of its own, and could go on elsewhere; it can no longer, or leaves. `is_decided`: a
+ * failure of it is final; else it is as if there had been none, and when nobody else holds it, whoever waits begins
+ * anew. */
+void join_hold(struct join *join);
+void join_release(struct join *join, bool is_decided);
+
 /* May whoever has a prediction of it forget that, without a cancel: does another follow it, or has it succeeded? */
 bool join_may_let_go(struct join *join);
 
@@ -78,10 +102,11 @@ bool join_may_let_go(struct join *join);
 bool join_may_cancel(struct join *join, size_t own);
 
 enum join_state {
-    JOIN_WAITING, /* not all of its predictions are created yet */
+    JOIN_WAITING, /* not all of its predictions are created yet, or it has failed and may go on elsewhere */
     JOIN_RUNNING, /* all are: follow them by their ids */
     JOIN_FAILED,  /* it ended with this error */
     JOIN_GONE,    /* enter anew */
+    JOIN_GONE_ON, /* elsewhere: joins_go_on leads there */
 };
 
 /* How far a join is; fills `ids` (one per choice) or `error`. */

@@ -47,6 +47,9 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
  * events, then the timers that are due. Returns at once after a loop_wake. */
 void loop_turn(struct loop *loop, int64_t max_wait_ms);
 
+/* How late the most overdue timer of the last turn was, in ms; -1 where none was due. */
+int64_t loop_lag_ms(const struct loop *loop);
+
 /* Makes the running or the next loop_turn return soon. */
 void loop_wake(struct loop *loop);
 

@@ -25,15 +25,19 @@ struct pacing_rates {
 
 enum { PACING_IDLE_MAX = 256 }; /* tokens that nobody uses for now and of which something is remembered */
 
+enum budget_kind { BUDGET_CALLS, BUDGET_CREATES, BUDGET_KIND_COUNT };
+
 struct pacing *pacing_new(const struct pacing_rates *rates);
 void pacing_free(struct pacing *pacing); /* no budget may be held any more */
 void pacing_set_rates(struct pacing *pacing, const struct pacing_rates *rates);
 
+/* How many calls of this kind may be made at once, with the token that has the fewest left; with none in use, all that
+ * the rates allow at once. */
+int64_t pacing_remaining(struct pacing *pacing, enum budget_kind kind, int64_t now_ms);
+
 /* The budgets of this token at this base URL: a reference for budget_unref. */
 struct budget *budget_of(struct pacing *pacing, const char *base_url, const char *token);
 void budget_unref(struct budget **budget); /* nulls the pointer; NULL inside is fine */
-
-enum budget_kind { BUDGET_CALLS, BUDGET_CREATES, BUDGET_KIND_COUNT };
 
 /* ---- calls: polls, and whatever else is no create ---- */
 

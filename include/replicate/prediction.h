@@ -86,6 +86,9 @@ enum { PREDICTION_KEEP = -1 };
  * *prediction becomes NULL. */
 void prediction_abandon(struct prediction **prediction, int64_t grace_ms);
 
+/* Why it is about to be abandoned, for the metrics; where nobody says, it counts as a fault. */
+void prediction_note_reason(struct prediction *prediction, enum metric_reason reason);
+
 /* The observer cannot take more for now: the upstream stream is read no further, and no output is polled for. Repeating
  * either is harmless. A few pieces may still come after a pause. */
 void prediction_pause(struct prediction *prediction);

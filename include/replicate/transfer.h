@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/job.h"
+#include "base/metrics.h"
 #include "replicate/loop.h"
 
 struct transfers; /* one per worker: curl's multi, its idle handles, the queue */
@@ -21,7 +22,8 @@ struct transfers_options {
     const char *ca_file; /* NULL = the system's bundle */
     const char *proxy;   /* NULL = none, whatever the environment says */
     int64_t connect_timeout_ms;
-    size_t max_active; /* 0 = 256; of uploads, which are large, never more than 4 */
+    size_t max_active;       /* 0 = 256; of uploads, which are large, never more than 4 */
+    struct metrics *metrics; /* where the time of calls is counted; NULL = nowhere */
 };
 
 /* What waits behind what: each kind has its own queue, so that polls that hang hold up neither creates nor cancels. */
@@ -32,7 +34,8 @@ typedef void (*transfer_data_fn)(void *arg, const char *bytes, size_t length);
 
 struct transfer_request {
     enum transfer_kind kind;
-    const char *method; /* "GET", "POST" or "DELETE" */
+    enum metric_call call; /* what it is, for the metrics */
+    const char *method;    /* "GET", "POST" or "DELETE" */
     const char *url;
     const char *token;            /* sent as Authorization: Bearer; NULL = none */
     const struct header *headers; /* further ones; copied. A body is application/json unless they say otherwise */
@@ -97,5 +100,8 @@ bool transfer_is_queued(const struct transfer *transfer);
 /* Once per process, by the main thread, before any worker and after all. */
 void transfer_global_init(void);
 void transfer_global_cleanup(void);
+
+/* Curl's own version, such as "7.88.1". */
+const char *transfer_curl_version(void);
 
 #endif

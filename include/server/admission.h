@@ -33,6 +33,7 @@ struct admission_scope;
 /* What a request that was let in has to give back. */
 struct admission_ticket {
     bool is_counted;
+    bool is_alias_full; /* it was refused by the alias's own limits, so another alias may take it */
     struct admission_scope *scopes[ADMISSION_GATES_MAX]; /* those that have limits, of the daemon, the alias, the key;
                                                             then NULL */
 };
@@ -43,6 +44,11 @@ void admission_free(struct admission *admission); /* nobody waits any more */
 /* False with ERROR_OVERLOADED or ERROR_RATE_LIMITED, both with retry_after_ms. `key` may be NULL. Any thread. */
 bool admission_enter(struct admission *admission, const struct config *config, const struct route *route,
                      const struct key *key, struct admission_ticket *ticket, struct error *err);
+
+/* A request that is in goes on under another alias: it leaves the limits of its alias and passes those of `route`. It
+ * does not wait: false with ERROR_RATE_LIMITED, and nothing changed, where those have no room for it. Any thread. */
+bool admission_move(struct admission *admission, const struct route *route, struct admission_ticket *ticket,
+                    struct error *err);
 
 /* Harmless when the ticket was given back already, or never filled. Any thread. */
 void admission_leave(struct admission *admission, struct admission_ticket *ticket);
@@ -57,7 +63,6 @@ struct admission_room;
 
 struct admission_room *admission_room_new(struct admission *admission, struct loop *loop);
 void admission_room_free(struct admission_room *room); /* nobody waits in it any more; NULL is fine */
-size_t admission_room_count(const struct admission_room *room);
 
 /* Once a turn: tells those whose turn has come. Cheap when there is no news. */
 void admission_room_turn(struct admission_room *room);

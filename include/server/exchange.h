@@ -2,19 +2,21 @@
  *
  * The story of a request. The door (http.c) opens an exchange as soon as the head of a request is in: the exchange
  * takes a reference to the configuration, finds the endpoint, checks the client's key and how long the body may be. The
- * body is collected; then the endpoint decodes it into a call and admission lets it in, or lets it wait in line for a
- * while. The model's schema is asked for
- * (only the first request of a model waits for it), by which the call becomes the model's input; files that are too
+ * body is collected; then the endpoint decodes it into a call and admission lets it in, under the alias that was asked
+ * for or, where that is full, a fallback; where all are full it waits in line for a while. The model's schema is asked
+ * for (only the first request of a model waits for it), by which the call becomes the model's input; files that are too
  * large for it are uploaded. One job per choice starts as a prediction. The connection is suspended meanwhile. When all
  * predictions have ended, the endpoint encodes their outcomes, the reply is filled in and the connection resumed. A
  * streamed answer begins with the first piece of text, or after a while of waiting, and carries comments while the
- * model is silent. If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at
+ * model is silent. If a try fails in a way that another model might not, and no piece was given yet, the request goes
+ * back to PREPARING (a stream that has begun with comments stays one) for another deployment of its alias or a
+ * fallback. If the client hangs up, or the daemon stops, the predictions are abandoned, which cancels them at
  * Replicate. Whatever happens, there is one way out (exchange_closed): one log line, one cleanup.
  *
- *                    ┌───▶ QUEUED ───┐
- *   READING ─body complete─────────▶ PREPARING ─input─▶ RUNNING ─outcomes───────▶ REPLYING ─▶ CLOSED
- *      │             └──(all three)──── a while, or the first piece ─▶ STREAMING ─end──▲
- *      └──── error, or an answer at hand ─────────────────────────────────────────────────┘
+ *                   ┌──▶ QUEUED ───┐    ▼──a failure──┐
+ *   READING ─body complete────────▶ PREPARING ─input─▶ RUNNING ─outcomes─────────▶ REPLYING ─▶ CLOSED
+ *      │            └──(all three)──── a while, or the first piece ─▶ STREAMING ─end──▲
+ *      └──── error, or an answer at hand ─────────────────────────────────────────────┘
  *
  * All on the worker's thread. An exchange is in exactly one state, which is one list of its worker. */
 #ifndef SERVER_EXCHANGE_H
@@ -44,6 +46,9 @@ enum exchange_state {
 };
 
 struct worker;
+
+/* Says what endpoints and states are called in the metrics: once, before there are workers. */
+void exchange_name_metrics(void);
 
 /* The exchanges of a worker, by state. */
 struct exchange_lists {

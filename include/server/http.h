@@ -46,6 +46,9 @@ struct http *http_new(const struct http_options *options, struct error *err);
 /* Closes every connection, telling their exchanges. Nothing may be waiting (reply_wait) any more. */
 void http_free(struct http *http);
 
+/* Libmicrohttpd's own version, such as "0.9.75". */
+const char *http_library_version(void);
+
 struct reply_queue *http_replies(struct http *http);
 
 /* How long the loop may wait before http_turn has work, in ms; -1 = as long as it likes. */

@@ -20,6 +20,7 @@
 #include "replicate/uploads.h"
 #include "server/admission.h"
 #include "server/body_memory.h"
+#include "server/deployments.h"
 #include "server/exchange.h"
 
 /* What all workers share; the main thread owns it. */
@@ -30,6 +31,7 @@ struct shared {
     struct joins *joins;
     struct admission *admission;
     struct body_memory body_memory;
+    struct deployments *deployments;
     atomic_bool is_draining;
     int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
 };

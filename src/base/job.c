@@ -146,6 +146,7 @@ struct outcome *outcome_new(void)
 {
     struct outcome *outcome = xcalloc(1, sizeof *outcome);
     outcome->created_after_ms = outcome->running_after_ms = -1;
+    outcome->boot_ms = outcome->run_ms = -1;
     return outcome;
 }
 

@@ -82,7 +82,8 @@ static const struct schema_row rows[] = {
     {SCHEMA_ROOT, "reasoning", SCHEMA_WORD, .words = "auto|opened|off", .fallback = "auto", ROUTE_FIELD(reasoning),
      .meaning = "Thoughts in <think> tags: auto and opened (without the first tag) set them apart, off does not."},
     {SCHEMA_ROOT, "fallbacks", SCHEMA_ALIASES, ROUTE_FIELD(fallbacks), COUNT_FIELD(route, fallback_count),
-     .meaning = "The names that stand in where a model fails, in this order; what stands in for those does not count."},
+     .meaning = "The names that stand in where a model fails or is full, in this order; what stands in for those "
+                "does not count."},
     {SCHEMA_ROOT, "content_policy_fallbacks", SCHEMA_ALIASES, ROUTE_FIELD(content_policy_fallbacks),
      COUNT_FIELD(route, content_policy_fallback_count),
      .meaning = "The names that stand in where a model's safety filter refuses a request, in this order."},

@@ -29,6 +29,30 @@ void call_dispose(struct call *call)
     call_init(call);
 }
 
+static void drop(json_t **json)
+{
+    json_decref(*json);
+    *json = NULL;
+}
+
+void call_reset_mapping(struct call *call, int choices)
+{
+    if (call->state_free != NULL)
+        call->state_free(call->state);
+    call->state = NULL;
+    call->state_free = NULL;
+    drop(&call->ignored);
+    drop(&call->stops);
+    drop(&call->uploads);
+    free(call->seed_input);
+    call->seed_input = NULL;
+    call->token_limit = 0;
+    call->reasoning = REASONING_AUTO;
+    call->prompt_bytes = 0;
+    call->usage_source = NULL;
+    call->n = choices;
+}
+
 static bool is_ignored(const struct call *call, const char *name)
 {
     size_t index;

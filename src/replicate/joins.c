@@ -26,12 +26,13 @@ struct join {
     struct list_link link; /* in the list by age, while it is in the table */
     struct chain_link body_link, key_link;
     struct joins *joins;
-    size_t references, interest, followers;
-    bool is_listed; /* may be joined */
+    size_t references, interest, followers, holders;
+    struct join *next; /* a reference: where it went on; NULL = nowhere */
+    bool is_listed;    /* may be joined */
     bool is_ended, is_gone;
-    struct error *error; /* with which it ended; NULL = none */
-    int64_t until_ms;    /* without interest it is forgotten then */
-    struct join_request request;
+    struct error *error;         /* with which it ended; NULL = none */
+    int64_t until_ms;            /* without interest it is forgotten then */
+    struct join_request request; /* its alias is owned */
     char ids[][JOIN_ID_BYTES];
 };
 
@@ -65,13 +66,25 @@ static size_t bucket_of(const unsigned char hash[HASH_BYTES])
 
 /* ---- the table; with the mutex held ---- */
 
+/* With the last one goes what it held of its successor. */
 static void drop_reference(struct join *join)
 {
-    if (--join->references > 0)
-        return;
-    ensure(!join->is_listed && join->interest == 0);
-    free(join->error);
-    free(join);
+    while (join != NULL && --join->references == 0) {
+        struct join *next = join->next;
+        ensure(!join->is_listed && join->interest == 0);
+        free((char *)join->request.alias);
+        free(join->error);
+        free(join);
+        join = next;
+    }
+}
+
+/* Where it is by now, and where its interest is. */
+static struct join *newest(struct join *join)
+{
+    while (join->next != NULL)
+        join = join->next;
+    return join;
 }
 
 static void chain_add(struct chain_link **bucket, struct chain_link *link)
@@ -165,9 +178,29 @@ static struct join *new_join(struct joins *joins, const struct join_request *req
     struct join *join = xcalloc(1, sizeof *join + request->choices * sizeof join->ids[0]);
     join->joins = joins;
     join->request = *request;
+    join->request.alias = request->alias == NULL ? NULL : xstrdup(request->alias);
     join->until_ms = request->deadline_ms + JOIN_ENDED_MS;
     list_entry_in(joins, join);
     return join;
+}
+
+/* In its place in the table, with its interest. */
+static struct join *new_successor(struct join *join, const struct join_request *request)
+{
+    struct join_request made = join->request;
+    made.choices = request->choices;
+    made.deadline_ms = request->deadline_ms;
+    made.alias = request->alias;
+    made.deployment = request->deployment;
+    unlist(join);
+    struct join *successor = new_join(join->joins, &made);
+    if (successor == NULL)
+        return NULL;
+    successor->interest = join->interest;
+    join->interest = 0;
+    join->next = successor;
+    successor->references++;
+    return successor;
 }
 
 /* ---- the way in and out ---- */
@@ -198,6 +231,56 @@ enum join_result joins_enter(struct joins *joins, const struct join_request *req
     return result;
 }
 
+/* Where there is no room for a successor, the old one stands for no predictions any more, and this one leaves it. */
+static enum join_result go_on(struct join **handle, const struct join_request *request)
+{
+    struct join *old = *handle, *to = newest(old);
+    enum join_result result = to == old ? JOIN_FIRST : JOIN_SECOND;
+    if (result == JOIN_FIRST)
+        to = new_successor(old, request);
+    *handle = to;
+    if (to != NULL) {
+        to->references++;
+    } else {
+        old->is_gone = true;
+        old->interest--;
+    }
+    drop_reference(old);
+    return result;
+}
+
+enum join_result joins_go_on(struct join **join, const struct join_request *request)
+{
+    if (*join == NULL)
+        return JOIN_FIRST;
+    pthread_mutex_t *mutex = &(*join)->joins->mutex;
+    pthread_mutex_lock(mutex);
+    enum join_result result = go_on(join, request);
+    pthread_mutex_unlock(mutex);
+    return result;
+}
+
+bool join_has_gone_on(struct join *join)
+{
+    if (join == NULL)
+        return false;
+    pthread_mutex_lock(&join->joins->mutex);
+    bool has = join->next != NULL;
+    pthread_mutex_unlock(&join->joins->mutex);
+    return has;
+}
+
+const char *join_alias(const struct join *join)
+{
+    return join->request.alias;
+}
+
+int join_deployment(const struct join *join)
+{
+    return join->request.deployment;
+}
+
+/* Of one that went on, the interest did so, too. */
 void join_leave(struct join **handle)
 {
     struct join *join = *handle;
@@ -206,8 +289,8 @@ void join_leave(struct join **handle)
         return;
     pthread_mutex_t *mutex = &join->joins->mutex;
     pthread_mutex_lock(mutex);
-    ensure(join->interest > 0);
-    join->interest--;
+    ensure(newest(join)->interest > 0);
+    newest(join)->interest--;
     drop_reference(join);
     pthread_mutex_unlock(mutex);
 }
@@ -265,7 +348,7 @@ static void end(struct join *join, const struct error *error, int64_t now_ms)
         return;
     join->error = xcalloc(1, sizeof *join->error);
     *join->error = *error;
-    if (error_row(error->kind)->client_may_retry)
+    if (error_row(error->kind)->client_may_retry && join->holders == 0)
         unlist(join);
 }
 
@@ -284,7 +367,42 @@ void join_gone(struct join *join)
         return;
     pthread_mutex_lock(&join->joins->mutex);
     join->is_gone = true;
-    unlist(join);
+    /* One that has failed and may go on is to be found until that is decided. */
+    if (join->error == NULL || join->holders == 0)
+        unlist(join);
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+void join_hold(struct join *join)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    join->holders++;
+    pthread_mutex_unlock(&join->joins->mutex);
+}
+
+/* What was kept back while somebody held it comes to pass now. */
+static void release(struct join *join, bool is_decided)
+{
+    ensure(join->holders > 0);
+    if (--join->holders > 0 || join->error == NULL || join->next != NULL)
+        return;
+    if (!is_decided) {
+        free(join->error);
+        join->error = NULL;
+        join->is_gone = true;
+    }
+    if (join->is_gone || error_row(join->error->kind)->client_may_retry)
+        unlist(join);
+}
+
+void join_release(struct join *join, bool is_decided)
+{
+    if (join == NULL)
+        return;
+    pthread_mutex_lock(&join->joins->mutex);
+    release(join, is_decided);
     pthread_mutex_unlock(&join->joins->mutex);
 }
 
@@ -338,6 +456,10 @@ bool join_may_let_go(struct join *join)
 
 static enum join_state look(const struct join *join, char (*ids)[JOIN_ID_BYTES], struct error *error)
 {
+    if (join->next != NULL)
+        return JOIN_GONE_ON;
+    if (join->error != NULL && join->holders > 0)
+        return JOIN_WAITING;
     if (join->error != NULL) {
         *error = *join->error;
         /* An error after which a client may retry is no answer to its retry. */

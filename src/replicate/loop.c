@@ -16,6 +16,7 @@ enum { BATCH_EVENTS = 256, FIRST_HEAP_SLOTS = 64 };
 /* The key is not always the timer's due_ms: see loop_timer_set. */
 struct heap_slot {
     int64_t key_ms;
+    int64_t set_ms; /* in or before the turn in which it was set: what was overdue by then is not the loop's fault */
     uint64_t order;
     struct loop_timer *timer;
 };
@@ -33,6 +34,8 @@ struct loop {
     size_t heap_count, heap_slots;
     uint64_t next_order;
     int64_t earliest_key_ms; /* while timers are delivered: their moment; else INT64_MIN */
+    int64_t turn_ms;         /* when this turn's events came */
+    int64_t lag_ms;          /* of the last turn's timers; -1 = none was due */
 };
 
 static void on_wake(void *arg, uint32_t events)
@@ -58,6 +61,8 @@ struct loop *loop_new(void)
 {
     struct loop *loop = xcalloc(1, sizeof(*loop));
     loop->earliest_key_ms = INT64_MIN;
+    loop->turn_ms = clock_now_ms();
+    loop->lag_ms = -1;
     loop_watch_init(&loop->wake, on_wake, loop);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -187,7 +192,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
     /* A timer set by a timer's callback sorts behind all that are due in this turn, however long overdue it is;
      * else it could hide them, or be served again and again. */
     int64_t key_ms = due_ms > loop->earliest_key_ms ? due_ms : loop->earliest_key_ms;
-    struct heap_slot slot = {.key_ms = key_ms, .order = loop->next_order++, .timer = timer};
+    struct heap_slot slot = {.key_ms = key_ms, .set_ms = loop->turn_ms, .order = loop->next_order++, .timer = timer};
     heap_rise(loop, ++loop->heap_count, slot);
 }
 
@@ -237,14 +242,28 @@ static void deliver_events(struct loop *loop, int count)
     loop->batch_next = loop->batch_count = 0;
 }
 
+static void note_lag(struct loop *loop, const struct heap_slot *slot, int64_t now_ms)
+{
+    int64_t lag_ms = now_ms - (slot->key_ms > slot->set_ms ? slot->key_ms : slot->set_ms);
+    if (lag_ms > loop->lag_ms)
+        loop->lag_ms = lag_ms;
+}
+
+int64_t loop_lag_ms(const struct loop *loop)
+{
+    return loop->lag_ms;
+}
+
 /* Only timers that were set before this began: the turn ends even when every callback sets its timer anew. */
 static void deliver_timers(struct loop *loop)
 {
     int64_t now_ms = clock_now_ms();
     uint64_t end_order = loop->next_order;
     loop->earliest_key_ms = now_ms;
+    loop->lag_ms = -1;
     while (loop->heap_count > 0 && loop->heap[1].key_ms <= now_ms && loop->heap[1].order < end_order) {
         struct loop_timer *timer = loop->heap[1].timer;
+        note_lag(loop, &loop->heap[1], now_ms);
         loop_timer_clear(loop, timer);
         timer->on_due(timer->arg);
     }
@@ -256,6 +275,7 @@ void loop_turn(struct loop *loop, int64_t max_wait_ms)
     int count = epoll_wait(loop->epoll_fd, loop->batch, BATCH_EVENTS, wait_ms(loop, max_wait_ms));
     /* A signal ends the wait early; the caller turns again. Anything else is a bug of ours. */
     ensure(count >= 0 || errno == EINTR);
+    loop->turn_ms = clock_now_ms();
     if (count > 0)
         deliver_events(loop, count);
     deliver_timers(loop);

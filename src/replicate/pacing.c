@@ -145,6 +145,21 @@ void budget_unref(struct budget **handle)
     ensure(pthread_mutex_unlock(&pacing->mutex) == 0);
 }
 
+int64_t pacing_remaining(struct pacing *pacing, enum budget_kind kind, int64_t now_ms)
+{
+    struct budget untouched = {0};
+    ensure(pthread_mutex_lock(&pacing->mutex) == 0);
+    set_rates(&untouched, &pacing->rates);
+    int64_t least = bucket_left(&untouched.buckets[kind], now_ms);
+    for (struct list_link *link = list_first(&pacing->budgets); link != NULL;
+         link = list_next(&pacing->budgets, link)) {
+        int64_t left = bucket_left(&list_entry(link, struct budget, link)->buckets[kind], now_ms);
+        least = left < least ? left : least;
+    }
+    ensure(pthread_mutex_unlock(&pacing->mutex) == 0);
+    return least;
+}
+
 /* ---- calls ---- */
 
 int64_t budget_reserve(struct budget *budget, int64_t now_ms)

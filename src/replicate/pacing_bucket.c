@@ -65,6 +65,12 @@ int64_t bucket_take_us(struct bucket *bucket, int64_t now_ms)
     return earliest_us > now_us ? earliest_us : now_us;
 }
 
+int64_t bucket_left(const struct bucket *bucket, int64_t now_ms)
+{
+    int64_t ahead_us = now_ms * 1000 - bucket_earliest_us(bucket, now_ms);
+    return ahead_us < 0 ? 0 : ahead_us / bucket_pace(bucket, now_ms).interval_us + 1;
+}
+
 /* No burst follows a hold: those who waited come one after the other. */
 void bucket_hold(struct bucket *bucket, int64_t until_ms)
 {

@@ -68,6 +68,8 @@ struct pace bucket_long_pace(const struct bucket *bucket, int64_t now_ms);
 int64_t bucket_earliest_us(const struct bucket *bucket, int64_t now_ms);
 /* Takes a place. */
 int64_t bucket_take_us(struct bucket *bucket, int64_t now_ms);
+/* How many places there are at once. */
+int64_t bucket_left(const struct bucket *bucket, int64_t now_ms);
 void bucket_hold(struct bucket *bucket, int64_t until_ms);
 void bucket_learn(struct bucket *bucket, int64_t now_ms, int64_t remaining, int64_t reset_ms);
 void bucket_refuse(struct bucket *bucket, int64_t now_ms, const struct budget_refusal *refusal, bool may_guess);

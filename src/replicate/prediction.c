@@ -125,6 +125,7 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
     outcome->created_after_ms = prediction->created_ms < 0 ? -1 : prediction->created_ms - prediction->started_ms;
     outcome->running_after_ms = prediction->running_ms < 0 ? -1 : prediction->running_ms - prediction->started_ms;
     outcome->finished_after_ms = clock_now_ms() - prediction->started_ms;
+    prediction_spans(prediction, outcome);
     outcome->polls = prediction->polls;
     observer->finished(prediction->arg, prediction->index, outcome);
 }
@@ -307,6 +308,7 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     prediction->memory_key = memory_key(&prediction->job->target);
     prediction->started_ms = clock_now_ms();
     prediction->created_ms = prediction->running_ms = -1;
+    prediction->told_boot_ms = prediction->told_run_ms = -1;
     prediction->budget = budget_of(engine->options.pacing, prediction->job->base_url, prediction->job->token);
     prediction->join = prediction->job->join;
     prediction->job->join = NULL;

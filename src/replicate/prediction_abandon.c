@@ -138,6 +138,8 @@ void prediction_on_deadline(void *arg)
         return;
     }
     struct error error = {0};
+    if (prediction->observer != NULL)
+        prediction->reason = METRIC_REASON_deadline;
     timeout_error(prediction, &error);
     if (join_may_cancel(prediction->join, own_interest(prediction)))
         join_ended(prediction->join, &error, clock_now_ms());
@@ -151,6 +153,11 @@ void prediction_on_grace(void *arg)
 }
 
 /* ---- its client has left ---- */
+
+void prediction_note_reason(struct prediction *prediction, enum metric_reason reason)
+{
+    prediction->reason = reason;
+}
 
 /* With a grace it is only polled from here on: nobody is there to take what a stream would give. */
 static void abandon_existing(struct prediction *prediction, int64_t grace_ms)

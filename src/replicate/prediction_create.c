@@ -282,6 +282,7 @@ static void send_create(struct prediction *prediction, const char *url, const st
     struct header *headers = create_headers(job, cancel_after, prefer, &header_count);
     const struct transfer_request request = {
         .kind = TRANSFER_CREATE,
+        .call = METRIC_CALL_create,
         .method = "POST",
         .url = url,
         .token = job->token,
@@ -294,6 +295,7 @@ static void send_create(struct prediction *prediction, const char *url, const st
         .max_answer_bytes = PREDICTION_ANSWER_BYTES,
     };
     prediction->sent_ms = clock_now_ms();
+    metrics_add(prediction->engine->options.metrics, METRIC_creates_total, 1);
     prediction->transfer = transfer_start(prediction->engine->options.transfers, &request, on_create_done, prediction);
     free(headers);
 }
@@ -418,6 +420,7 @@ static void resolve(struct prediction *prediction)
     prediction->is_resolving = true;
     prediction_set_state(prediction, PREDICTION_RESOLVING);
     const struct transfer_request request = {
+        .call = METRIC_CALL_model,
         .method = "GET",
         .url = buf_text(&url),
         .token = job->token,

@@ -54,6 +54,7 @@ struct prediction {
     struct engine *engine;
     enum prediction_state state; /* written by prediction_set_state alone */
     enum prediction_wish wish;
+    enum metric_reason reason; /* why it is cancelled, should it be */
 
     const struct prediction_observer *observer; /* NULL once it was told the end, or has left */
     void *arg;
@@ -80,6 +81,7 @@ struct prediction {
 
     int64_t started_ms, sent_ms, created_ms; /* created_ms: -1 = not yet */
     int64_t seen_ms, running_ms;             /* its last answer; from when on it runs, -1 = not seen to */
+    int64_t told_boot_ms, told_run_ms;       /* as Replicate's clock has them; -1 = not told */
     int failed_creates, throttled_creates, failed_resolves;
 
     char id[64];          /* "" until Replicate has told */
@@ -152,6 +154,8 @@ int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms);
 void prediction_note_times(struct prediction *prediction, const struct api_prediction *answer);
 /* The answer that ends it may be the first to tell when it began to run. */
 void prediction_note_end(struct prediction *prediction, const struct api_prediction *answer);
+/* How long it booted and ran, for the outcome. */
+void prediction_spans(const struct prediction *prediction, struct outcome *outcome);
 /* It succeeded: so long does the model take. */
 void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer);
 

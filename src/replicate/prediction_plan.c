@@ -44,10 +44,26 @@ void prediction_note_times(struct prediction *prediction, const struct api_predi
  * now. */
 void prediction_note_end(struct prediction *prediction, const struct api_prediction *answer)
 {
+    prediction->told_boot_ms = answer->ran_after_ms;
+    if (answer->ran_after_ms >= 0 && answer->ended_after_ms >= answer->ran_after_ms)
+        prediction->told_run_ms = answer->ended_after_ms - answer->ran_after_ms;
     if (prediction->running_ms >= 0 || answer->ran_after_ms < 0)
         return;
     int64_t now_ms = clock_now_ms(), told_ms = prediction->created_ms + answer->ran_after_ms;
     prediction->running_ms = told_ms < now_ms ? told_ms : now_ms;
+}
+
+/* What Replicate tells is better than our clock, which knows neither what a held create hides nor when exactly a
+ * prediction ended. */
+void prediction_spans(const struct prediction *prediction, struct outcome *outcome)
+{
+    bool is_known = prediction->created_ms >= 0 && prediction->running_ms >= 0;
+    outcome->boot_ms = is_known ? prediction->running_ms - prediction->created_ms : -1;
+    outcome->run_ms = is_known ? clock_now_ms() - prediction->running_ms : -1;
+    if (prediction->told_boot_ms >= 0)
+        outcome->boot_ms = prediction->told_boot_ms;
+    if (prediction->told_run_ms >= 0)
+        outcome->run_ms = prediction->told_run_ms;
 }
 
 /* What was noticed late did not end late: its own word is better than our clock. */

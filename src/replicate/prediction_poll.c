@@ -38,6 +38,7 @@ static struct transfer *call(struct prediction *prediction, const char *method, 
     const struct job *job = prediction->job;
     const struct transfer_request request = {
         .kind = on_done == on_cancel_done ? TRANSFER_CANCEL : TRANSFER_CALL,
+        .call = on_done == on_cancel_done ? METRIC_CALL_cancel : METRIC_CALL_poll,
         .method = method,
         .url = url,
         .token = job->token,
@@ -203,7 +204,6 @@ void prediction_try_cancel(struct prediction *prediction)
     buf_init(&url, PREDICTION_URL_BYTES);
     ensure(api_cancel_url(prediction->job, prediction->id, &url));
     prediction->cancels++;
-    metrics_add(prediction->engine->options.metrics, METRIC_cancels_total, 1);
     prediction->transfer = call(prediction, "POST", buf_text(&url), remaining_ms, on_cancel_done);
     buf_dispose(&url);
 }
@@ -213,6 +213,7 @@ void prediction_start_cancel(struct prediction *prediction)
 {
     struct loop *loop = prediction->engine->options.loop;
     ensure(prediction->id[0] != '\0');
+    metrics_add_at(prediction->engine->options.metrics, METRIC_cancels_total, prediction->reason, 0, 1);
     transfer_cancel(&prediction->transfer);
     prediction_stream_close(prediction);
     budget_share_clear(prediction->budget, &prediction->share);

@@ -245,6 +245,7 @@ static void connect_stream(struct prediction *prediction)
     size_t header_count = 0;
     struct header *headers = stream_headers(prediction, is_own, &header_count);
     const struct transfer_request request = {
+        .call = METRIC_CALL_stream_open,
         .method = "GET",
         .url = stream->url,
         .token = is_own ? prediction->job->token : NULL,

@@ -195,6 +195,7 @@ static void fetch_send(struct fetch *fetch)
     ensure(api_document_url(fetch->base_url, &fetch->document, &url));
     const struct transfer_request request = {
         .kind = TRANSFER_CALL,
+        .call = METRIC_CALL_schema,
         .method = "GET",
         .url = buf_text(&url),
         .token = fetch->token,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "transfer_int.h"
 
@@ -40,6 +41,7 @@ struct transfers *transfers_new(struct loop *loop, const struct transfers_option
 {
     struct transfers *transfers = xcalloc(1, sizeof(*transfers));
     transfers->loop = loop;
+    transfers->metrics = options->metrics;
     struct transfers_options chosen = *options;
     if (chosen.max_active == 0)
         chosen.max_active = DEFAULT_MAX_ACTIVE;
@@ -78,6 +80,7 @@ static void give_queued_to_curl(struct transfer_lane *lane)
     while (lane->active.length < lane->max_active && !list_is_empty(&lane->queued)) {
         struct transfer *transfer = list_entry(list_shift(&lane->queued), struct transfer, link);
         list_append(&lane->active, &transfer->link);
+        transfer->given_ms = clock_now_ms();
         transfer_curl_give(transfer->transfers->curl, transfer);
         transfer_stream_begin(transfer);
     }
@@ -96,6 +99,7 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
 {
     struct transfer *transfer = xcalloc(1, sizeof(*transfer));
     transfer->transfers = transfers;
+    transfer->call = request->call;
     transfer->on_done = on_done;
     transfer->arg = arg;
     transfer_wire_init(&transfer->wire, request);
@@ -113,6 +117,14 @@ bool transfer_is_queued(const struct transfer *transfer)
     return transfer->link.list == &transfer->lane->queued;
 }
 
+void transfer_time(struct transfer *transfer)
+{
+    if (transfer->given_ms >= 0)
+        metrics_observe(transfer->transfers->metrics, METRIC_upstream_duration_seconds, transfer->call,
+                        clock_now_ms() - transfer->given_ms);
+    transfer->given_ms = -1;
+}
+
 void transfer_finish(struct transfer *transfer)
 {
     const struct transfer_end *end = &transfer->end;
@@ -127,6 +139,8 @@ void transfer_finish(struct transfer *transfer)
         .ratelimit_reset_ms = transfer->headers.ratelimit_reset_ms,
         .detail = end->detail,
     };
+    if (answered)
+        transfer_time(transfer);
     list_remove(&transfer->link);
     /* Those who wait go before those whom `done` starts. */
     give_queued_to_curl(transfer->lane);

@@ -462,6 +462,11 @@ void transfer_global_cleanup(void)
     curl_global_cleanup();
 }
 
+const char *transfer_curl_version(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}
+
 struct transfer_curl *transfer_curl_new(struct transfers *transfers, const struct transfers_options *options)
 {
     struct transfer_curl *curl = xcalloc(1, sizeof(*curl));

@@ -123,6 +123,7 @@ struct transfer_lane {
 
 struct transfers {
     struct loop *loop;
+    struct metrics *metrics; /* NULL = none */
     struct transfer_curl *curl;
     struct transfer_lane kinds[TRANSFER_KIND_COUNT], streams;
     struct list ready;           /* streams with bytes for their users */
@@ -136,6 +137,8 @@ struct transfer {
     struct transfer_handle *handle; /* NULL while it is not with curl */
     transfer_done_fn on_done;
     void *arg;
+    enum metric_call call;
+    int64_t given_ms; /* to curl; -1 once its answer was timed */
 
     struct transfer_wire wire;
     struct transfer_headers headers;
@@ -147,6 +150,9 @@ struct transfer {
 
 /* The handle was taken back: the transfer finishes, at once or when its user has seen all bytes. */
 void transfer_ended(struct transfer *transfer, const struct transfer_end *end);
+
+/* It has its answer, or of a stream the first byte of it: counts how long that took, once. */
+void transfer_time(struct transfer *transfer);
 
 /* Calls `done` and frees. */
 void transfer_finish(struct transfer *transfer);

@@ -71,8 +71,10 @@ void transfer_stream_begin(struct transfer *transfer)
 
 void transfer_stream_heard(struct transfer *transfer)
 {
-    if (transfer->stream.on_data)
-        transfer->stream.last_byte_ms = clock_now_ms();
+    if (!transfer->stream.on_data)
+        return;
+    transfer->stream.last_byte_ms = clock_now_ms();
+    transfer_time(transfer);
 }
 
 /* ---- bytes ---- */

@@ -44,6 +44,7 @@ static void try_delete(struct upload *upload)
     char *url = xasprintf("%s/files/%s", job->base_url, upload->id);
     const struct transfer_request request = {
         .kind = TRANSFER_CALL,
+        .call = METRIC_CALL_delete,
         .method = "DELETE",
         .url = url,
         .token = job->token,

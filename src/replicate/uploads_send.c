@@ -113,6 +113,7 @@ static void start_transfer(struct upload *upload, struct buf *form, char *conten
     upload->form_bytes = form->length;
     const struct transfer_request request = {
         .kind = TRANSFER_UPLOAD,
+        .call = METRIC_CALL_upload,
         .method = "POST",
         .url = url,
         .token = job->token,

@@ -219,8 +219,10 @@ static enum admission_answer pass(struct admission *admission, const struct gate
     } else if (room != NULL && wait->until_ms > clock_now_ms()) {
         admission_begin_waiting(room, wait, closed);
         answer = ADMISSION_WAITS;
-    } else if (err != NULL) {
-        *err = why;
+    } else {
+        wait->ticket->is_alias_full = admission_is_of_alias(wait->gates[closed].scope);
+        if (err != NULL)
+            *err = why;
     }
     admission_unlock(admission);
     return answer;
@@ -262,6 +264,52 @@ enum admission_answer admission_line_up(struct admission_room *room, const struc
     ensure(!admission_is_waiting(wait));
     wait->ticket = ticket;
     return come(room->admission, who, room, wait, err);
+}
+
+/* ---- going on under another alias ---- */
+
+bool admission_is_of_alias(const struct admission_scope *scope)
+{
+    return strncmp(scope->name, MODEL, strlen(MODEL)) == 0;
+}
+
+/* The alias's scope of a ticket leaves it; the others close up. */
+static void leave_alias(struct admission *admission, struct admission_ticket *ticket)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < ADMISSION_GATES_MAX; i++) {
+        struct admission_scope *scope = ticket->scopes[i];
+        ticket->scopes[i] = NULL;
+        if (scope != NULL && admission_is_of_alias(scope)) {
+            scope->in_flight--;
+            admission_touch(admission, scope);
+        } else if (scope != NULL) {
+            ticket->scopes[kept++] = scope;
+        }
+    }
+}
+
+bool admission_move(struct admission *admission, const struct route *route, struct admission_ticket *ticket,
+                    struct error *err)
+{
+    struct gates gates = {0};
+    struct admission_ticket passed = {0};
+    struct admission_wait wait = {.ticket = &passed};
+    ensure(ticket->is_counted);
+    add_gate(&gates, &route->limits, MODEL, route->alias);
+    if (gates.count > 0 && pass(admission, &gates, NULL, &wait, err) != ADMISSION_ENTERED)
+        return false;
+    if (ticket->scopes[0] == NULL && passed.scopes[0] == NULL)
+        return true;
+    admission_lock(admission);
+    leave_alias(admission, ticket);
+    size_t at = 0;
+    while (ticket->scopes[at] != NULL) /* two at most are left: the daemon's and the key's */
+        at++;
+    ticket->scopes[at] = passed.scopes[0];
+    admission_settle(admission); /* its place at the old alias may be somebody's turn */
+    admission_unlock(admission);
+    return true;
 }
 
 void admission_leave(struct admission *admission, struct admission_ticket *ticket)

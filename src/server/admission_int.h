@@ -51,6 +51,8 @@ bool admission_gate_has_room(const struct admission_gate *gate, struct error *er
 /* Takes a place at each gate, or gives it back unused. */
 void admission_take(const struct admission_gate *gates, size_t count, struct admission_ticket *ticket);
 void admission_untake(const struct admission_gate *gates, size_t count, struct admission_ticket *ticket);
+/* Is it that of an alias? Needs no mutex. */
+bool admission_is_of_alias(const struct admission_scope *scope);
 /* The gates by the newest configuration. */
 void admission_update_limits(const struct admission *admission, struct admission_gate *gates, size_t count);
 

@@ -57,11 +57,6 @@ void admission_room_free(struct admission_room *room)
     free(room);
 }
 
-size_t admission_room_count(const struct admission_room *room)
-{
-    return room->count;
-}
-
 /* It is nobody's business any more but its owner's. */
 static void set_idle(struct admission_wait *wait)
 {
@@ -119,8 +114,10 @@ static void on_time_over(void *arg)
     struct error error = {0};
     admission_lock(admission);
     bool is_in = admission_try(admission, wait, &error);
-    if (!is_in)
+    if (!is_in) {
+        wait->ticket->is_alias_full = admission_is_of_alias(wait->gates[wait->at].scope);
         take_out(wait);
+    }
     admission_unlock(admission);
     if (is_in)
         return;

@@ -19,7 +19,7 @@ void cors_headers(struct reply *reply, const char *origin)
     reply_header(reply, "Access-Control-Allow-Origin", origin);
     reply_header(reply, "Access-Control-Expose-Headers",
                  "x-request-id, retry-after, retry-after-ms, x-should-retry, x-replicate-prediction-id, "
-                 "x-replibridge-ignored, x-replibridge-usage");
+                 "x-replibridge-ignored, x-replibridge-usage, x-replibridge-model");
 }
 
 void cors_preflight_headers(struct reply *reply, const char *wanted, const char *private_network)

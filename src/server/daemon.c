@@ -19,6 +19,7 @@
 #include "openai/mapping.h"
 #include "server/listener.h"
 #include "server/notify.h"
+#include "server/telemetry.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
 
@@ -65,10 +66,14 @@ static bool check_params(const struct config *config, const char *file, char *me
 struct config *daemon_load_config(const struct config_options *options, char *message, size_t size)
 {
     struct config *config = config_load(options, message, size);
-    if (config == NULL || check_params(config, file_name(options), message, size))
-        return config;
-    config_unref(config);
-    return NULL;
+    if (config == NULL)
+        return NULL;
+    if (!check_params(config, file_name(options), message, size)) {
+        config_unref(config);
+        return NULL;
+    }
+    telemetry_name_routes(config);
+    return config;
 }
 
 struct daemon {
@@ -129,10 +134,12 @@ static void open_shared(struct daemon *daemon)
 {
     const struct pacing_rates rates = rates_of(daemon->config);
     daemon->shared.pacing = pacing_new(&rates);
+    telemetry_open(daemon->shared.pacing);
     daemon->shared.models = model_memory_new();
     daemon->shared.joins = joins_new();
     daemon->shared.schemas = schema_cache_new(daemon->config->cache_dir);
     daemon->shared.admission = admission_new();
+    daemon->shared.deployments = deployments_new();
     atomic_init(&daemon->shared.is_draining, false);
     daemon->shared.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ensure(daemon->shared.idle_fd >= 0);
@@ -168,6 +175,7 @@ static void reload_failed(const char *reason)
 {
     log_write(LOG_LEVEL_ERROR, "reload_failed", log_text("reason", reason),
               log_text("effect", "the configuration in use stays"));
+    telemetry_note_load(METRIC_RESULT_failure);
     notify_systemd("READY=1");
 }
 
@@ -196,6 +204,7 @@ static void reload(struct daemon *daemon)
     admission_reload(daemon->shared.admission, fresh);
     config_unref(daemon->config);
     daemon->config = fresh;
+    telemetry_note_load(METRIC_RESULT_success);
     log_write(LOG_LEVEL_INFO, "reloaded", log_number("models", (int64_t)fresh->route_count));
     notify_systemd("READY=1");
 }
@@ -285,9 +294,11 @@ static void close_all(struct daemon *daemon)
         worker_join(daemon->workers[i]);
     free(daemon->workers);
     admission_free(daemon->shared.admission);
+    deployments_free(daemon->shared.deployments);
     joins_free(daemon->shared.joins);
     schema_cache_free(daemon->shared.schemas);
     model_memory_free(daemon->shared.models);
+    telemetry_close();
     pacing_free(daemon->shared.pacing);
     close(daemon->shared.idle_fd);
     close(daemon->listen_fd);

@@ -50,6 +50,7 @@ static void give_memory_back(struct exchange *exchange)
 {
     if (exchange->request != NULL)
         buf_dispose(&exchange->request->body);
+    exchange_forget_messages(exchange);
     body_memory_give(&exchange->worker->shared->body_memory, exchange->held_bytes);
     exchange->held_bytes = 0;
 }
@@ -63,6 +64,7 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
     if (state >= EXCHANGE_REPLYING) {
         admission_leave(exchange->worker->shared->admission, &exchange->ticket);
         exchange_join_leave(exchange);
+        exchange_end_use(exchange);
         give_memory_back(exchange);
     }
     log_write(LOG_LEVEL_DEBUG, "exchange", log_text("request", exchange->request_id),
@@ -97,6 +99,17 @@ static void take_request_id(struct exchange *exchange)
 
 /* ---- answering ---- */
 
+/* Whoever stood in for the model that was asked for. */
+static void add_model(struct exchange *exchange)
+{
+    const char *alias = exchange->call.alias;
+    char shown[256];
+    if (exchange->routes.asked_name == NULL || exchange->error.kind != ERROR_NONE)
+        return;
+    error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
+    reply_header(&exchange->request->reply, "x-replibridge-model", shown);
+}
+
 static void add_ignored(struct exchange *exchange)
 {
     struct buf names;
@@ -115,6 +128,7 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type)
     reply_header(reply, "x-request-id", exchange->request_id);
     if (exchange->prediction_ids.length > 0)
         reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
+    add_model(exchange);
     add_ignored(exchange);
     if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
@@ -148,9 +162,9 @@ void exchange_fail(struct exchange *exchange, const struct error *error)
 {
     if (exchange->state >= EXCHANGE_REPLYING)
         return;
-    exchange_abandon(exchange, 0);
     exchange->error = *error;
     exchange_blame_client_token(exchange, &exchange->error);
+    exchange_abandon(exchange, 0);
     if (exchange->state == EXCHANGE_STREAMING) {
         exchange_stream_fail(exchange, &exchange->error);
         return;
@@ -415,11 +429,8 @@ void exchange_closed(struct exchange *exchange, bool sent)
     }
     if (!sent && exchange->request->reply.status == 0)
         exchange->client_is_gone = true;
-    struct metrics *metrics = exchange->worker->metrics;
     sent = sent || exchange->request->reply.was_sent_raw;
-    metrics_add(metrics, METRIC_requests_total, 1);
-    metrics_add(metrics, METRIC_request_errors_total, exchange->error.kind != ERROR_NONE);
-    metrics_add(metrics, METRIC_clients_gone_total, exchange->client_is_gone);
+    exchange_count(exchange);
     exchange_log(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);
@@ -433,6 +444,7 @@ void exchange_sweep(struct exchange_lists *lists)
         struct exchange *exchange = list_entry(link, struct exchange, link);
         exchange_run_dispose(exchange);
         exchange_prepare_dispose(exchange);
+        exchange_routes_dispose(exchange);
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
         free(exchange->client_token);

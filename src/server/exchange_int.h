@@ -1,5 +1,7 @@
-/* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c (from its body to the model's
- * input), exchange_run.c (its predictions), exchange_stream.c (a streamed answer) and exchange_log.c (its line in the log). */
+/* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c
+ * (from its body to the model's input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its
+ * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer), exchange_log.c (its
+ * line in the log) and exchange_metrics.c (what is counted of it). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
@@ -26,6 +28,28 @@ struct timeline {
     int64_t finished_ms;    /* a prediction had ended */
 };
 
+/* Where a request runs, and may go on. Aliases are borrowed from the configuration, or are the client's own. */
+struct exchange_routes {
+    const struct route *asked; /* the first deployment of what the client asked for; its fallbacks count */
+    const struct route *timed; /* the one that was tried first, or waited for: its time is the request's */
+    const char *served;        /* the alias that was asked for … */
+    const char *alias;         /* … and the one that it runs under now: equal, or a fallback's */
+    char *asked_name;          /* the client's name for it, while call.alias names a fallback; else NULL */
+    struct route_try *tries;
+    size_t try_count;
+    int attempts;           /* that were let in */
+    size_t failures;        /* with those that were not */
+    struct error error;     /* to be told when all fail … */
+    bool is_error_of_asked; /* … is it of the alias that was asked for? */
+    bool is_asked_full;     /* limits keep it from the alias that was asked for, for now */
+    int choices;            /* that were asked for */
+    bool has_more;          /* there is something that it has not tried … */
+    bool has_forgotten;     /* … else its messages are not kept */
+    bool is_adopted;        /* it is mapped as its earlier try was */
+    struct deployment *in_use;
+    json_t *originals; /* of what was uploaded; NULL = not kept */
+};
+
 struct exchange {
     struct list_link link; /* in its worker's list of its state */
     enum exchange_state state;
@@ -34,11 +58,13 @@ struct exchange {
     struct config *config;        /* a reference, from the first byte to the last */
     const struct endpoint *endpoint;
     const struct key *key;     /* the client's; NULL where none is asked for */
-    const struct route *route; /* known once the body is decoded */
-    char *client_token;        /* Replicate's, where the route has none of its own; NULL = not asked for */
+    const struct route *route; /* known once the body is decoded; the one that runs it */
+    struct exchange_routes routes;
+    char *client_token; /* Replicate's, where the route has none of its own; NULL = not asked for */
     struct call call;
-    size_t request_bytes; /* of the body */
-    int64_t held_bytes;   /* of the memory for all bodies */
+    size_t request_bytes;  /* of the body */
+    int64_t decoded_bytes; /* what the body and its values are counted as, before there are copies of it */
+    int64_t held_bytes;    /* of the memory for all bodies */
     struct admission_ticket ticket;
     struct admission_wait admission_wait; /* also while a stream that waits in line has begun with comments */
     struct loop_timer read_timer;
@@ -56,6 +82,7 @@ struct exchange {
     struct join_request join_request;
     struct join *join; /* with an interest of its own; NULL = none */
     bool is_second;    /* it follows the predictions of an earlier try */
+    bool holds_join;   /* its failure is not told before it is decided whether it goes on */
     struct loop_timer join_timer;
 
     /* one per choice: a prediction while it runs, its outcome once it has ended */
@@ -110,10 +137,20 @@ void exchange_log_prompt(const struct exchange *exchange);
 /* The one line that each request gets. */
 void exchange_log(const struct exchange *exchange, bool sent);
 
+/* exchange_metrics.c */
+/* A prediction has come to its end; and so has the request. */
+void exchange_count_outcome(const struct exchange *exchange, const struct outcome *outcome);
+void exchange_count(const struct exchange *exchange);
+/* Why its predictions are let go of now. */
+enum metric_reason exchange_cancel_reason(const struct exchange *exchange);
+
 /* exchange_prepare.c */
 void exchange_prepare_init(struct exchange *exchange);
 /* Decodes the body, and starts the predictions as soon as their input is ready; or fails the exchange. */
 void exchange_start(struct exchange *exchange);
+/* Enters under the alias that was asked for, or waits in line there: for the configured time, and no longer than the
+ * request has. Its turn comes later then, never from inside. */
+enum admission_answer exchange_line_up(struct exchange *exchange, struct error *err);
 /* Gives up what is being prepared; harmless when nothing is. */
 void exchange_prepare_stop(struct exchange *exchange);
 /* Replicate refused an input of the model: what we know of it may be out of date. */
@@ -122,8 +159,37 @@ void exchange_refresh_schema(struct exchange *exchange);
 struct model_schema *exchange_schema_of(void *arg, const struct route *route, const char *alias);
 void exchange_prepare_dispose(struct exchange *exchange);
 
-/* The input is mapped: uploads what must be and runs it, or follows an earlier try. */
+/* Asks what the model of its route takes, and maps the call to that; goes on from there. */
+void exchange_map(struct exchange *exchange);
+
+/* The input is mapped: finds an earlier try, or uploads what must be and runs it. */
 void exchange_go_on(struct exchange *exchange);
+
+/* exchange_routes.c */
+/* Settles on a deployment of the alias `served`, or where all of them cool down or are full, on a fallback's, and lets
+ * the request in there. Where all of them are full, or a limit of the key or the daemon is reached, it waits in line at
+ * the alias `served`. exchange->route is the alias's first. */
+enum admission_answer exchange_enter(struct exchange *exchange, const char *served, struct error *err);
+/* It was let in under the alias it asked for: settles on one of its deployments, or where all of them cool down, on a
+ * fallback's. */
+bool exchange_settle(struct exchange *exchange, struct error *err);
+/* Is there anything that it has not tried and may still go on to? */
+bool exchange_has_more(const struct exchange *exchange);
+/* Forgets the messages, unless they may have to be mapped again; and forgets them whatever may come. */
+void exchange_keep_messages(struct exchange *exchange);
+void exchange_forget_messages(struct exchange *exchange);
+/* What an upload is going to replace in the messages is kept as long as they are. */
+void exchange_keep_originals(struct exchange *exchange);
+/* The deployment is being used; no longer, and the exchange's end tells how it did. */
+void exchange_begin_use(struct exchange *exchange);
+void exchange_end_use(struct exchange *exchange);
+/* Maps it again by the route of the earlier try that it has joined; false where it has that already. */
+bool exchange_adopt(struct exchange *exchange);
+/* The way of every failure of a try: it goes on elsewhere, or the client is told. */
+void exchange_try_failed(struct exchange *exchange, const struct error *error);
+/* The same for a call that cannot be mapped to what it was to go on to; at the first try that is the client's error. */
+void exchange_unfit(struct exchange *exchange, const struct error *error);
+void exchange_routes_dispose(struct exchange *exchange);
 
 /* exchange_join.c */
 void exchange_join_init(struct exchange *exchange);
@@ -131,8 +197,8 @@ void exchange_join_init(struct exchange *exchange);
 bool exchange_may_retry(const struct exchange *exchange);
 /* Takes a hash of the body, before it is freed. */
 void exchange_join_prepare(struct exchange *exchange);
-/* Finds an earlier try (is_second), or enters this one for later ones. False and err where its key belongs to another.
- */
+/* Finds an earlier try (is_second), or enters this one for later ones; after a failure: goes on, or finds one that did.
+ * False and err where its key belongs to another. */
 bool exchange_join(struct exchange *exchange, struct error *err);
 /* Follows the earlier try, as soon as its predictions are created. */
 void exchange_join_follow(struct exchange *exchange);
@@ -151,6 +217,8 @@ void exchange_run(struct exchange *exchange, json_t *input);
 int64_t exchange_timeout_ms(const struct exchange *exchange);
 char *exchange_timeout_hint(const struct exchange *exchange);
 int64_t exchange_deadline_ms(const struct exchange *exchange);
+/* A try has failed, and another one is to begin: lets go of all that it has made. */
+void exchange_let_go(struct exchange *exchange);
 /* Lets go of all predictions that still run. */
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms);
 /* Writes down the ids of the predictions there are, in the order of their choices, and how far they came. */

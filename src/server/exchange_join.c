@@ -56,13 +56,28 @@ void exchange_join_prepare(struct exchange *exchange)
 
 static void look(struct exchange *exchange);
 
+/* What it held is let go of only afterwards: until then those who wait do not know how it ends. */
+static enum join_result go_on(struct exchange *exchange)
+{
+    struct join *left = join_ref(exchange->join);
+    enum join_result result = joins_go_on(&exchange->join, &exchange->join_request);
+    if (exchange->holds_join)
+        join_release(left, true);
+    exchange->holds_join = false;
+    join_unref(left);
+    return result;
+}
+
 static enum join_result enter(struct exchange *exchange)
 {
     struct join_request *request = &exchange->join_request;
     request->choices = (size_t)exchange->call.n;
     request->now_ms = clock_now_ms();
     request->deadline_ms = exchange_deadline_ms(exchange);
-    return joins_enter(exchange->worker->shared->joins, request, &exchange->join);
+    request->alias = exchange->routes.alias;
+    request->deployment = exchange->route->deployment;
+    return exchange->join != NULL ? go_on(exchange)
+                                  : joins_enter(exchange->worker->shared->joins, request, &exchange->join);
 }
 
 bool exchange_join(struct exchange *exchange, struct error *err)
@@ -91,12 +106,8 @@ void exchange_join_init(struct exchange *exchange)
 /* What was joined never came to be: the retry begins anew, and may find yet another try. */
 static void begin_anew(struct exchange *exchange)
 {
-    struct error err = {0};
     join_leave(&exchange->join);
-    if (exchange_join(exchange, &err))
-        exchange_go_on(exchange);
-    else
-        exchange_fail(exchange, &err);
+    exchange_go_on(exchange);
 }
 
 /* The first try has a time of its own, and may be given more of it than is left of this one's. */
@@ -136,6 +147,9 @@ static void look(struct exchange *exchange)
     case JOIN_GONE:
         begin_anew(exchange);
         break;
+    case JOIN_GONE_ON:
+        exchange_go_on(exchange);
+        break;
     }
 }
 
@@ -158,7 +172,10 @@ void exchange_join_leave(struct exchange *exchange)
     loop_timer_clear(exchange->worker->loop, &exchange->join_timer);
     if (has_run)
         join_unfollow(exchange->join);
-    else if (!exchange->is_second)
+    else if (!exchange->is_second && !exchange->holds_join)
         join_gone(exchange->join);
+    if (exchange->holds_join)
+        join_release(exchange->join, !exchange->client_is_gone);
+    exchange->holds_join = false;
     join_leave(&exchange->join);
 }

@@ -90,6 +90,7 @@ void exchange_log(const struct exchange *exchange, bool sent)
     const struct timeline *timeline = &exchange->timeline;
     const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
     bool is_incident = row != NULL && row->is_incident;
+    bool is_fallback = exchange->routes.asked_name != NULL;
     /* Never limited, however often the same goes wrong: each request has its line. */
     const struct log_field fields[] = {
         log_text("id", exchange->request_id),
@@ -100,7 +101,9 @@ void exchange_log(const struct exchange *exchange, bool sent)
         log_text("error", row == NULL ? NULL : row->name),
         log_text("reason", is_incident ? exchange->error.message : NULL),
         log_text("outcome", outcome_word(exchange, sent)),
-        log_text("model", exchange->call.alias),
+        log_text("model", is_fallback ? exchange->routes.asked_name : exchange->call.alias),
+        log_text("fallback", is_fallback ? exchange->call.alias : NULL),
+        log_number("attempts", exchange->routes.attempts),
         log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
         log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
         log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),

@@ -17,7 +17,8 @@ static bool decode(struct exchange *exchange, struct error *err)
 {
     struct http_request *request = exchange->request;
     int64_t values = (int64_t)json_count_values(buf_text(&request->body), request->body.length);
-    if (!exchange_hold_memory(exchange, (int64_t)request->body.length + values * BODY_MEMORY_VALUE_BYTES, err))
+    exchange->decoded_bytes = (int64_t)request->body.length + values * BODY_MEMORY_VALUE_BYTES;
+    if (!exchange_hold_memory(exchange, exchange->decoded_bytes, err))
         return false;
     struct call_request call_request = {.endpoint = exchange->endpoint,
                                         .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
@@ -61,12 +62,14 @@ static bool find_route(struct exchange *exchange, struct error *err)
 
 /* ---- from the call to the input ---- */
 
-/* Each choice sends the whole input: what one request makes of itself is bounded as its body is. */
+/* Each choice sends the whole input: what one request makes of itself is bounded as its body is. What is uploaded is
+ * there once more where it is kept for another try. */
 static bool check_copies(struct exchange *exchange, struct error *err)
 {
     int64_t choices = exchange->call.n, bytes = (int64_t)exchange->request_bytes;
+    int64_t copies = choices - 1 + (exchange->call.uploads != NULL && exchange_has_more(exchange));
     if (choices == 1 || bytes <= exchange->config->max_body_bytes / choices)
-        return exchange_hold_memory(exchange, exchange->held_bytes + (choices - 1) * bytes, err);
+        return exchange_hold_memory(exchange, exchange->decoded_bytes + copies * bytes, err);
     return error_set(
         err, ERROR_REQUEST_TOO_LARGE, "n",
         "%lld choices of a request of %lld bytes are more than this server takes at once (`max_body`). Ask for "
@@ -90,13 +93,14 @@ static void on_uploaded(void *arg, const struct error *error)
     if (error == NULL)
         run(exchange);
     else
-        exchange_fail(exchange, error);
+        exchange_try_failed(exchange, error);
 }
 
 static void upload(struct exchange *exchange)
 {
     const struct route *route = exchange->route;
     char *hint = exchange_timeout_hint(exchange);
+    exchange_keep_originals(exchange);
     const struct uploads_request request = {.values = exchange->call.uploads,
                                             .base_url = route->base_url,
                                             .token = exchange_token(exchange),
@@ -114,23 +118,41 @@ static void upload(struct exchange *exchange)
 static void map(struct exchange *exchange, struct model_schema *schema)
 {
     struct error err = {0};
+    model_schema_unref(exchange->schema); /* of the model that was tried before */
     exchange->schema = schema;
     exchange->input = mapping_input(&exchange->call, exchange->route, schema, &err);
-    call_forget_messages(&exchange->call);
-    if (exchange->input != NULL && check_copies(exchange, &err) && exchange_join(exchange, &err))
+    if (exchange->input != NULL && check_copies(exchange, &err))
         exchange_go_on(exchange);
     else
-        exchange_fail(exchange, &err);
+        exchange_unfit(exchange, &err);
 }
 
-void exchange_go_on(struct exchange *exchange)
+static void begin(struct exchange *exchange)
 {
-    if (exchange->is_second)
-        exchange_join_follow(exchange);
-    else if (exchange->call.uploads != NULL)
+    exchange_begin_use(exchange);
+    if (exchange->call.uploads != NULL)
         upload(exchange);
     else
         run(exchange);
+}
+
+/* Whoever was mapped as its earlier try has joined that already. */
+void exchange_go_on(struct exchange *exchange)
+{
+    struct error err = {0};
+    bool is_joined = exchange->routes.is_adopted;
+    exchange->routes.is_adopted = false;
+    if (!is_joined && !exchange_join(exchange, &err)) {
+        exchange_fail(exchange, &err);
+        return;
+    }
+    if (!is_joined && exchange->is_second && exchange_adopt(exchange))
+        return;
+    exchange_keep_messages(exchange);
+    if (exchange->is_second)
+        exchange_join_follow(exchange);
+    else
+        begin(exchange);
 }
 
 /* ---- what the model takes ---- */
@@ -161,7 +183,7 @@ static void on_prepare_due(void *arg)
 }
 
 /* Half of a short time is kept for the model itself: what is common to most models serves without a schema. */
-static void find_schema(struct exchange *exchange)
+void exchange_map(struct exchange *exchange)
 {
     struct model_schema *schema = NULL;
     struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
@@ -203,7 +225,7 @@ static void prepare(struct exchange *exchange)
     exchange_log_prompt(exchange);
     if (exchange->state != EXCHANGE_STREAMING)
         exchange_set_state(exchange, EXCHANGE_PREPARING);
-    find_schema(exchange);
+    exchange_map(exchange);
 }
 
 static void fail_in_line(struct exchange *exchange, const struct error *error)
@@ -219,18 +241,22 @@ static void fail_in_line(struct exchange *exchange, const struct error *error)
 
 static void on_turn(void *arg, const struct error *error)
 {
-    if (error == NULL)
-        prepare(arg);
+    struct exchange *exchange = arg;
+    struct error err = {0};
+    if (error != NULL)
+        fail_in_line(exchange, error);
+    else if (exchange_settle(exchange, &err))
+        prepare(exchange);
     else
-        fail_in_line(arg, error);
+        exchange_fail(exchange, &err);
 }
 
-static enum admission_answer line_up(struct exchange *exchange, struct error *err)
+enum admission_answer exchange_line_up(struct exchange *exchange, struct error *err)
 {
     int64_t until_ms = clock_now_ms() + exchange->config->queue_timeout_ms,
             deadline_ms = exchange_deadline_ms(exchange);
     const struct admission_entrant who = {.config = exchange->config,
-                                          .route = exchange->route,
+                                          .route = exchange->routes.asked,
                                           .key = exchange->key,
                                           .until_ms = until_ms < deadline_ms ? until_ms : deadline_ms};
     return admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket, &exchange->admission_wait, err);
@@ -247,9 +273,8 @@ void exchange_prepare_init(struct exchange *exchange)
 
 static enum admission_answer let_in(struct exchange *exchange, struct error *err)
 {
-    bool is_known = decode(exchange, err) && find_route(exchange, err) && exchange_take_token(exchange, err) &&
-                    route_target(exchange->route, served_alias(exchange), &exchange->target, err);
-    return is_known ? line_up(exchange, err) : ADMISSION_REFUSED;
+    bool is_known = decode(exchange, err) && find_route(exchange, err);
+    return is_known ? exchange_enter(exchange, served_alias(exchange), err) : ADMISSION_REFUSED;
 }
 
 void exchange_start(struct exchange *exchange)

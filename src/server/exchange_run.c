@@ -15,7 +15,8 @@ enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
 
 int64_t exchange_timeout_ms(const struct exchange *exchange)
 {
-    return exchange->call.is_stream ? exchange->route->stream_timeout_ms : exchange->route->timeout_ms;
+    const struct route *route = exchange->routes.timed;
+    return exchange->call.is_stream ? route->stream_timeout_ms : route->timeout_ms;
 }
 
 int64_t exchange_deadline_ms(const struct exchange *exchange)
@@ -25,7 +26,7 @@ int64_t exchange_deadline_ms(const struct exchange *exchange)
 
 char *exchange_timeout_hint(const struct exchange *exchange)
 {
-    const struct route *route = exchange->route;
+    const struct route *route = exchange->routes.timed;
     return xasprintf("To wait longer, raise %s.",
                      exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key);
 }
@@ -81,10 +82,10 @@ static void note_running(struct exchange *exchange, const struct prediction *pre
 static void note_outcome(struct exchange *exchange, const struct outcome *outcome)
 {
     int64_t now_ms = clock_now_ms(), started_ms = now_ms - outcome->finished_after_ms;
-    exchange_note_times(
-        exchange, &(struct prediction_times){
-                      .created_ms = outcome->created_after_ms < 0 ? -1 : started_ms + outcome->created_after_ms,
-                      .running_ms = outcome->running_after_ms < 0 ? -1 : started_ms + outcome->running_after_ms});
+    exchange_note_times(exchange,
+                        &(struct prediction_times){
+                            .created_ms = outcome->created_after_ms < 0 ? -1 : started_ms + outcome->created_after_ms,
+                            .running_ms = outcome->running_after_ms < 0 ? -1 : started_ms + outcome->running_after_ms});
     exchange->timeline.finished_ms = now_ms;
 }
 
@@ -125,6 +126,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->outcomes[index] = outcome;
     exchange->pending--;
     exchange->polls += outcome->polls;
+    exchange_count_outcome(exchange, outcome);
     if (outcome->version[0] != '\0')
         snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
     note_outcome(exchange, outcome);
@@ -133,7 +135,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
         if (error.kind == ERROR_INVALID_VALUE)
             exchange_refresh_schema(exchange);
         mapping_name_param(&exchange->call, exchange->route, exchange->schema, &error);
-        exchange_fail(exchange, &error);
+        exchange_try_failed(exchange, &error);
     } else if (exchange->call.is_stream) {
         exchange_stream_choice_end(exchange, index);
     } else if (exchange->pending == 0) {
@@ -170,6 +172,9 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
     join_follow(exchange->join);
+    exchange->holds_join = exchange->routes.has_more;
+    if (exchange->holds_join)
+        join_hold(exchange->join);
 }
 
 void exchange_run(struct exchange *exchange, json_t *input)
@@ -194,8 +199,29 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
     exchange_prepare_stop(exchange);
     exchange_collect_ids(exchange);
     for (size_t i = 0; i < exchange->choices; i++)
-        if (exchange->predictions[i] != NULL)
+        if (exchange->predictions[i] != NULL) {
+            prediction_note_reason(exchange->predictions[i], exchange_cancel_reason(exchange));
             prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, grace_ms));
+        }
+}
+
+/* A stream that has begun with comments stays one, and is kept alive. */
+void exchange_let_go(struct exchange *exchange)
+{
+    exchange_prepare_stop(exchange);
+    for (size_t i = 0; i < exchange->choices; i++) {
+        if (exchange->predictions[i] == NULL)
+            continue;
+        prediction_note_reason(exchange->predictions[i], METRIC_REASON_sibling);
+        prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, 0));
+    }
+    if (exchange->choices > 0)
+        join_unfollow(exchange->join);
+    exchange_run_dispose(exchange);
+    buf_clear(&exchange->prediction_ids);
+    exchange->version[0] = '\0';
+    if (exchange->state == EXCHANGE_RUNNING)
+        exchange_set_state(exchange, EXCHANGE_PREPARING);
 }
 
 void exchange_run_dispose(struct exchange *exchange)
@@ -208,4 +234,8 @@ void exchange_run_dispose(struct exchange *exchange)
     free(exchange->predictions);
     free(exchange->outcomes);
     free(exchange->ids);
+    exchange->predictions = NULL;
+    exchange->outcomes = NULL;
+    exchange->ids = NULL;
+    exchange->choices = exchange->pending = 0;
 }

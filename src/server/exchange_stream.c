@@ -34,7 +34,7 @@ static void on_drained(void *arg)
 /* A little early: a proxy in front whose patience is just as long must not win by a millisecond. */
 static void arm_keepalive(struct exchange *exchange)
 {
-    int64_t keepalive_ms = exchange->route->keepalive_ms;
+    int64_t keepalive_ms = exchange->routes.timed->keepalive_ms;
     if (keepalive_ms > 0)
         loop_timer_set(exchange->worker->loop, &exchange->keepalive, clock_now_ms() + keepalive_ms - keepalive_ms / 10);
 }
@@ -94,7 +94,7 @@ void exchange_stream_init(struct exchange *exchange)
 
 void exchange_stream_start(struct exchange *exchange)
 {
-    if (exchange->route->keepalive_ms > 0)
+    if (exchange->routes.timed->keepalive_ms > 0)
         loop_timer_set(exchange->worker->loop, &exchange->keepalive, exchange->timeline.received_ms + FIRST_BYTE_MS);
 }
 
@@ -151,6 +151,7 @@ void exchange_stream_piece(struct exchange *exchange, size_t index, const char *
     }
     /* A stop string has ended the text: what the model goes on to say would only cost money. */
     exchange_collect_ids(exchange);
+    prediction_note_reason(exchange->predictions[index], METRIC_REASON_stop);
     prediction_abandon(&exchange->predictions[index], exchange_join_grace_ms(exchange, 0));
     exchange->pending--;
     end_choice(exchange, index, &frames);

@@ -355,6 +355,11 @@ void http_free(struct http *http)
     free(http);
 }
 
+const char *http_library_version(void)
+{
+    return MHD_get_version();
+}
+
 struct reply_queue *http_replies(struct http *http)
 {
     return &http->replies;

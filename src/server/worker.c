@@ -132,9 +132,12 @@ static void say_when_idle(struct worker_thread *thread)
 
 static void set_gauges(const struct worker *worker)
 {
-    metrics_set(worker->metrics, METRIC_exchanges, (int64_t)exchange_lists_open(&worker->exchanges));
-    metrics_set(worker->metrics, METRIC_queued, (int64_t)admission_room_count(worker->admission_room));
-    metrics_set(worker->metrics, METRIC_predictions, (int64_t)engine_count(worker->engine));
+    for (int state = 0; state < EXCHANGE_CLOSED; state++)
+        metrics_set_at(worker->metrics, METRIC_requests_in_flight, (size_t)state,
+                       (int64_t)worker->exchanges.in[state].length);
+    for (int state = 0; state < PREDICTION_STATE_COUNT; state++)
+        metrics_set_at(worker->metrics, METRIC_predictions, (size_t)state,
+                       (int64_t)engine_count_in(worker->engine, (enum prediction_state)state));
     metrics_set(worker->metrics, METRIC_transfers, (int64_t)transfers_count(worker->transfers));
 }
 
@@ -145,6 +148,8 @@ static void turn(struct worker_thread *thread)
     if (thread->is_draining && (wait_ms < 0 || wait_ms > DRAIN_LOOK_MS))
         wait_ms = DRAIN_LOOK_MS;
     loop_turn(worker->loop, wait_ms); /* hang-ups, curl's sockets, timers, in that order */
+    if (loop_lag_ms(worker->loop) >= 0)
+        metrics_observe(worker->metrics, METRIC_loop_lag_seconds, 0, loop_lag_ms(worker->loop));
     read_mail(thread);
     schemas_turn(worker->schemas);
     admission_room_turn(worker->admission_room);
@@ -201,7 +206,8 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
     worker->transfers = transfers_new(
         worker->loop, &(struct transfers_options){.ca_file = options->config->ca_file,
                                                   .proxy = options->config->proxy,
-                                                  .connect_timeout_ms = options->config->connect_timeout_ms});
+                                                  .connect_timeout_ms = options->config->connect_timeout_ms,
+                                                  .metrics = worker->metrics});
     worker->schemas = schemas_new(&(struct schemas_options){.loop = worker->loop,
                                                             .transfers = worker->transfers,
                                                             .cache = options->shared->schemas,

@@ -66,7 +66,7 @@ START_TEST(announced_bodies_count_and_are_given_back)
     make_large(900 * 1024);
     for (int i = 0; i < 2; i++)
         send_head(i, MIB);
-    bridge_expect_metric(&bridge, "replibridge_exchanges", 2);
+    bridge_expect_metric(&bridge, "replibridge_requests_in_flight", 2);
     send_head(2, MIB);
     ck_assert(http_send(clients[2], large, 10));
     clients[3] = http_connect(bridge.port);
@@ -90,7 +90,7 @@ START_TEST(a_chunked_body_counts_as_it_grows)
     memset(chunk, ' ', sizeof chunk);
     send_head(0, MIB);
     send_head(1, MIB - 256 * 1024);
-    bridge_expect_metric(&bridge, "replibridge_exchanges", 2);
+    bridge_expect_metric(&bridge, "replibridge_requests_in_flight", 2);
     clients[2] = http_connect(bridge.port);
     ck_assert(http_send_text(clients[2], "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
                                          "Transfer-Encoding: chunked\r\n\r\n"));

@@ -278,7 +278,7 @@ START_TEST(a_body_that_is_half_sent_does_not_hold_up_the_end)
     struct http_connection *client = http_connect(bridge.port);
     struct http_response response = {0};
     ck_assert(http_send_text(client, heads[_i]));
-    bridge_expect_metric(&bridge, "replibridge_exchanges", 1);
+    bridge_expect_metric(&bridge, "replibridge_requests_in_flight", 1);
     ck_assert(daemon_signal(bridge.daemon, SIGTERM));
     ck_assert_msg(http_read(client, &response, daemon_patience_ms()), "no answer arrived");
     ck_assert_int_eq(response.status, statuses[_i]);

@@ -10,6 +10,7 @@
 #include "check_main.h"
 
 #define HEAD "workers: 2\nreplicate: {base_url: \"@SIM@\", token: test-token}\n"
+#define QUEUED "replibridge_requests_in_flight{state=\"queued\"}"
 #define ONE_AT_A_TIME "models: {writer: {model: acme/writer, max_parallel_requests: 1}}\n"
 
 enum { CLIENTS = 20 };
@@ -59,7 +60,7 @@ static void fill(size_t waiting)
         clients[i] = bridge_chat_begin(&bridge, "writer", content);
         if (i == 0)
             expect_created(1);
-        bridge_expect_metric(&bridge, "replibridge_queued", (long)i);
+        bridge_expect_metric(&bridge, QUEUED, (long)i);
     }
 }
 
@@ -79,6 +80,42 @@ START_TEST(a_crowd_is_served_in_the_order_in_which_it_came)
         expect_created(i + 1); /* one at a time */
         let_end(i);
         expect_answer(i);
+    }
+}
+END_TEST
+
+static void start_with_fallback(void)
+{
+    static const struct sim_plan helper = {.model = "acme/helper", .official = true, .boot_ms = SIM_HOLD};
+    bridge_start_sim(&bridge);
+    replicate_sim_plan(bridge.sim, &helper);
+    replicate_sim_plan(bridge.sim, &held);
+    chat_case_start(&bridge, HEAD "queue_timeout: 5m\nfallbacks: [helper]\nmax_parallel_requests: 100\nmodels:\n"
+                                  "  writer: {model: acme/writer, max_parallel_requests: 1}\n"
+                                  "  helper: {model: acme/helper, max_parallel_requests: 1, fallbacks: []}\n");
+}
+
+START_TEST(a_full_model_hands_over_at_once_and_only_full_ones_are_waited_for)
+{
+    start_with_fallback();
+    for (size_t i = 0; i < 4; i++) {
+        char content[32];
+        snprintf(content, sizeof content, "number %zu.", i);
+        clients[i] = bridge_chat_begin(&bridge, "writer", content);
+        if (i < 2)
+            expect_created(i + 1);
+        else
+            bridge_expect_metric(&bridge, QUEUED, (long)i - 1);
+    }
+    let_end(1);
+    expect_answer(1);
+    chat_case_expect_header(&response, "x-replibridge-model", "helper");
+    static const size_t writers[] = {0, 2, 3};
+    for (size_t i = 0; i < 3; i++) {
+        expect_created(i + 2);
+        let_end(writers[i]);
+        expect_answer(writers[i]);
+        chat_case_expect_header(&response, "x-replibridge-model", NULL);
     }
 }
 END_TEST
@@ -107,7 +144,7 @@ START_TEST(who_hangs_up_in_line_is_forgotten)
     start(&held, HEAD "queue_timeout: 5m\n" ONE_AT_A_TIME);
     fill(3);
     http_close(&clients[1]);
-    bridge_expect_metric(&bridge, "replibridge_queued", 2);
+    bridge_expect_metric(&bridge, QUEUED, 2);
     let_end(0);
     expect_answer(0);
     expect_created(2);
@@ -158,7 +195,7 @@ START_TEST(a_reload_lets_in_those_who_wait)
     fill(4);
     reload("models: {writer: {model: acme/writer, max_parallel_requests: 3}}\n");
     expect_created(3);
-    bridge_expect_metric(&bridge, "replibridge_queued", 2);
+    bridge_expect_metric(&bridge, QUEUED, 2);
     for (size_t i = 0; i < 5; i++) {
         ck_assert(replicate_sim_wait_created(bridge.sim, i + 1, daemon_patience_ms()));
         let_end(i);
@@ -208,6 +245,7 @@ static Suite *queue_suite(void)
     tcase_add_checked_fixture(tcase, NULL, tear_down);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_crowd_is_served_in_the_order_in_which_it_came);
+    tcase_add_test(tcase, a_full_model_hands_over_at_once_and_only_full_ones_are_waited_for);
     tcase_add_loop_test(tcase, who_has_waited_for_long_enough_is_told_to_come_again, 0, 2);
     tcase_add_test(tcase, who_hangs_up_in_line_is_forgotten);
     tcase_add_test(tcase, whoever_runs_and_hangs_up_lets_the_next_one_in);

@@ -33,6 +33,9 @@ static struct route make_route(char *alias, char *reference)
                           .stream_timeout_key = "models.writer.stream_timeout",
                           .keepalive_ms = BENCH_KEEPALIVE_MS,
                           .grace_ms = BENCH_GRACE_MS,
+                          .weight = 1,
+                          .allowed_fails = 3,
+                          .cooldown_ms = 5000,
                           .input = json_object(),
                           .map = json_object(),
                           .params = json_object()};
@@ -63,6 +66,10 @@ void bench_setup(void)
     open_log();
     bench.writer = make_route("writer", "acme/writer");
     bench.any = make_route("replicate/*", "*");
+    bench.helper = make_route("helper", "acme/helper");
+    bench.spare = make_route("spare", "acme/spare");
+    bench.twin = make_route("writer", "acme/twin");
+    bench.twin.deployment = 1;
     bench.routes[0] = &bench.writer;
     bench.routes[1] = &bench.any;
     bench.config = (struct config){.read_timeout_ms = BENCH_READ_TIMEOUT_MS,
@@ -74,12 +81,25 @@ void bench_setup(void)
                                    .route_count = 2};
     bench.shared.admission = admission_new();
     bench.shared.joins = joins_new();
+    bench.shared.deployments = deployments_new();
     bench.worker.shared = &bench.shared;
     bench.worker.config = config_ref(&bench.config);
     bench.worker.loop = loop_new();
     bench.worker.metrics = metrics_new();
     bench.worker.admission_room = admission_room_new(bench.shared.admission, bench.worker.loop);
     exchange_lists_init(&bench.worker.exchanges);
+}
+
+void bench_use_fallbacks(void)
+{
+    static char *names[] = {"helper", "spare"};
+    bench.routes[0] = &bench.writer;
+    bench.routes[1] = &bench.helper;
+    bench.routes[2] = &bench.spare;
+    bench.routes[3] = &bench.any;
+    bench.config.route_count = 4;
+    bench.writer.fallbacks = names;
+    bench.writer.fallback_count = 2;
 }
 
 /* With room for one, one comes in and a second does not: so nothing is in, neither too few nor too many. */
@@ -123,9 +143,13 @@ void bench_teardown(void)
     loop_free(bench.worker.loop);
     config_unref(bench.worker.config);
     joins_free(bench.shared.joins);
+    deployments_free(bench.shared.deployments);
     admission_free(bench.shared.admission);
     dispose_route(&bench.writer);
     dispose_route(&bench.any);
+    dispose_route(&bench.helper);
+    dispose_route(&bench.spare);
+    dispose_route(&bench.twin);
     struct error err;
     const struct log_options quiet = {LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, NULL};
     ck_assert(log_open(&quiet, &err));

@@ -29,8 +29,9 @@ struct bench {
     struct shared shared;
     struct worker worker;
     struct config config;
-    struct route writer, any; /* "writer" and "replicate" with a wildcard */
-    struct route *routes[2];
+    struct route writer, any;         /* "writer" and "replicate" with a wildcard */
+    struct route helper, spare, twin; /* further aliases, and what may stand behind `writer` as its second deployment */
+    struct route *routes[4];
     char log_path[64];
     size_t closed; /* requests that have come to their end */
 };
@@ -39,6 +40,7 @@ extern struct bench bench;
 
 void bench_setup(void);
 void bench_teardown(void);
+void bench_use_fallbacks(void); /* `helper` and then `spare` are there, and stand in for `writer` */
 int fake_config_references(const struct config *config);
 
 /* The log line of the request that was closed as number `index`, counted from 0. The caller lets go of it. */

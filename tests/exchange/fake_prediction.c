@@ -60,6 +60,11 @@ void prediction_abandon(struct prediction **prediction, int64_t grace_ms)
     *prediction = NULL;
 }
 
+void prediction_note_reason(struct prediction *prediction, enum metric_reason reason)
+{
+    prediction->reason = reason;
+}
+
 static void ensure_alive(const struct prediction *prediction)
 {
     ensure(!prediction->is_finished && !prediction->is_abandoned);

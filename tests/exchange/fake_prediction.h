@@ -16,6 +16,7 @@ struct prediction {
     char id[64]; /* "" until a test says that the create was answered */
     bool is_finished, is_abandoned;
     int64_t grace_ms; /* with which it was abandoned */
+    enum metric_reason reason;
     bool is_paused;
     int pauses, resumes;     /* how often it was asked to */
     const char *status_word; /* Replicate's, as a test says */

@@ -2,6 +2,7 @@
 #ifndef FAKE_SCHEMAS_H
 #define FAKE_SCHEMAS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +20,7 @@ void fake_schemas_give(const char *document); /* to all who wait; NULL = there i
 /* The uploads that were begun last; NULL when there are none, or nobody holds them any more. */
 struct uploads *fake_uploads_last(void);
 size_t fake_uploads_references(void); /* over all */
+const json_t *fake_uploads_values(const struct uploads *uploads);
 /* Every value becomes a link, or `error` is told. */
 void fake_uploads_end(struct uploads *uploads, const struct error *error);
 

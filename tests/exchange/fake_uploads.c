@@ -24,6 +24,11 @@ size_t fake_uploads_references(void)
     return references;
 }
 
+const json_t *fake_uploads_values(const struct uploads *uploads)
+{
+    return uploads->values;
+}
+
 void fake_uploads_end(struct uploads *uploads, const struct error *error)
 {
     size_t index;

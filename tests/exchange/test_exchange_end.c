@@ -225,7 +225,7 @@ END_TEST
 
 START_TEST(each_request_is_counted_once)
 {
-    int64_t requests = metrics_sum(METRIC_requests_total), errors = metrics_sum(METRIC_request_errors_total);
+    int64_t requests = metrics_sum(METRIC_requests_total), errors = metrics_sum(METRIC_errors_total);
     int64_t gone = metrics_sum(METRIC_clients_gone_total);
     struct door *good = door_chat(BENCH_CHAT);
     fake_prediction_succeed(fake_prediction_at(0), "Hi");
@@ -236,7 +236,7 @@ START_TEST(each_request_is_counted_once)
     door_hang_up(left);
     door_close(left, false);
     ck_assert_int_eq(metrics_sum(METRIC_requests_total) - requests, 3);
-    ck_assert_int_eq(metrics_sum(METRIC_request_errors_total) - errors, 1);
+    ck_assert_int_eq(metrics_sum(METRIC_errors_total) - errors, 1);
     ck_assert_int_eq(metrics_sum(METRIC_clients_gone_total) - gone, 1);
 }
 END_TEST

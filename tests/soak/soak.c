@@ -18,6 +18,7 @@
 #include "base/ensure.h"
 #include "daemon.h"
 #include "http_client_int.h"
+#include "prometheus.h"
 #include "soak_client.h"
 
 enum { EXIT_WRONG = 1, EXIT_USAGE = 2 };
@@ -169,11 +170,8 @@ static long metric(const struct soak *soak, const char *name)
     long value = -1;
     http_exchange(daemon_port(soak->daemon), &(struct http_request){.path = "/metrics"}, &response,
                   daemon_patience_ms());
-    for (const char *line = response.body; line != NULL && value < 0; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ' ')
-            value = strtol(line + strlen(name), NULL, 10);
-    }
+    if (response.body != NULL)
+        value = (long)prometheus_value(response.body, name);
     http_response_dispose(&response);
     return value;
 }
@@ -334,7 +332,7 @@ static void come_to_rest(struct soak *soak)
         turn_clients(soak);
     if (!replicate_sim_wait_idle(soak->sim, SETTLE_MS))
         complain(soak, "predictions run on");
-    expect_gauge(soak, "replibridge_exchanges");
+    expect_gauge(soak, "replibridge_requests_in_flight");
     expect_gauge(soak, "replibridge_predictions");
     expect_gauge(soak, "replibridge_transfers");
     judge_answers(soak);

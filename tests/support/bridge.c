@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/json.h"
+#include "prometheus.h"
 
 void bridge_start_sim(struct bridge *bridge)
 {
@@ -121,13 +122,7 @@ long bridge_metric(const struct bridge *bridge, const char *name)
 {
     struct http_response response = {0};
     ck_assert_int_eq(bridge_get(bridge, "/metrics", &response), 200);
-    long value = -1;
-    size_t length = strlen(name);
-    for (const char *line = response.body; line != NULL && value < 0; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, name, length) == 0 && line[length] == ' ')
-            value = strtol(line + length, NULL, 10);
-    }
+    long value = (long)prometheus_value(response.body, name);
     http_response_dispose(&response);
     return value;
 }

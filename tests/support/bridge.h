@@ -51,7 +51,7 @@ json_t *bridge_json(const struct http_response *response);
  * `param` naming this (NULL = null, "*" = anything), a message that is not empty, and JSON as its type. */
 void bridge_expect_error(const struct http_response *response, int status, const char *code, const char *param);
 
-/* The value of a metric (`replibridge_…`), or -1 when it is not there. */
+/* The value of a metric (`replibridge_…`), with its labels or summed over them, or -1 when it is not there. */
 long bridge_metric(const struct bridge *bridge, const char *name);
 
 /* Waits until the metric has this value: a worker says what it holds at the end of its turn. The test fails when it

@@ -271,7 +271,7 @@ void fault_lab_expect_rest(struct fault_lab *lab)
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
         if (!replicate_sim_wait_idle(lab->cells[kind].sim, daemon_patience_ms()))
             fault_lab_complain(lab, (enum fault_kind)kind, "a prediction runs on");
-    expect_gauge(lab, "replibridge_exchanges");
+    expect_gauge(lab, "replibridge_requests_in_flight");
     expect_gauge(lab, "replibridge_predictions");
     expect_gauge(lab, "replibridge_transfers");
 }

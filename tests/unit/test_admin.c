@@ -116,9 +116,8 @@ START_TEST(metrics_are_prometheus_text_also_while_draining)
     const struct config config = {0};
     char expected[64];
     struct metrics *slot = metrics_new();
-    metrics_add(slot, METRIC_requests_total, 7);
-    snprintf(expected, sizeof expected, "\nreplibridge_requests_total %lld\n",
-             (long long)metrics_sum(METRIC_requests_total));
+    metrics_add(slot, METRIC_polls_total, 7);
+    snprintf(expected, sizeof expected, "\nreplibridge_polls_total %lld\n", (long long)metrics_sum(METRIC_polls_total));
     ask("/metrics", &config, _i == 1);
     metrics_free(slot);
     ck_assert_int_eq(answer.status, 200);

@@ -323,6 +323,50 @@ START_TEST(several_workers_together_keep_to_the_limit)
 }
 END_TEST
 
+static const struct limits one_at_a_time = {.max_parallel = 1};
+
+START_TEST(a_request_that_moves_changes_its_alias_and_nothing_else)
+{
+    const struct route other = {.alias = "helper", .limits = one_at_a_time}, plain = {.alias = "plain"};
+    struct admission_ticket ticket, next;
+    route.limits = key.limits = config.limits = one_at_a_time;
+    ck_assert(enter(&ticket));
+    ck_assert(admission_move(admission, &other, &ticket, &err));
+    key.limits = config.limits = (struct limits){0};
+    ck_assert(enter_as(&route, NULL, &next)); /* its old place is free */
+    admission_leave(admission, &next);
+    ck_assert(!enter_as(&other, NULL, &next));
+    expect_limited();
+    key.limits = one_at_a_time;
+    ck_assert(!enter_as(&plain, &key, &next)); /* it still counts for its key */
+    ck_assert(!next.is_alias_full);
+    ck_assert(admission_move(admission, &plain, &ticket, &err));
+    ck_assert(enter_as(&other, NULL, &next));
+    admission_leave(admission, &next);
+    admission_leave(admission, &ticket);
+    ck_assert(enter_as(&route, &key, &ticket));
+    admission_leave(admission, &ticket);
+    expect_nobody_in();
+}
+END_TEST
+
+START_TEST(a_move_that_finds_no_room_changes_nothing)
+{
+    const struct route other = {.alias = "helper", .limits = one_at_a_time};
+    struct admission_ticket ticket, there, next;
+    route.limits = one_at_a_time;
+    ck_assert(enter_as(&other, NULL, &there));
+    ck_assert(enter_as(&route, NULL, &ticket));
+    ck_assert(!admission_move(admission, &other, &ticket, &err));
+    expect_limited();
+    ck_assert(!enter_as(&route, NULL, &next));
+    ck_assert(next.is_alias_full);
+    admission_leave(admission, &ticket);
+    admission_leave(admission, &there);
+    expect_nobody_in();
+}
+END_TEST
+
 static Suite *admission_suite(void)
 {
     Suite *suite = suite_create("admission");
@@ -340,6 +384,8 @@ static Suite *admission_suite(void)
     tcase_add_test(limits, who_is_in_stays_counted_over_a_reload);
     tcase_add_test(limits, who_came_in_without_a_limit_owes_nothing_to_a_later_one);
     tcase_add_test(limits, a_limit_that_is_lifted_lets_everybody_in);
+    tcase_add_test(limits, a_request_that_moves_changes_its_alias_and_nothing_else);
+    tcase_add_test(limits, a_move_that_finds_no_room_changes_nothing);
     suite_add_tcase(suite, limits);
     tcase_add_checked_fixture(threads, setup_threads, teardown);
     tcase_add_test(threads, several_workers_together_keep_to_the_limit);

@@ -1,5 +1,6 @@
-/* The list of parameters left out: each once, fit for a header, bounded. */
+/* The list of parameters left out: each once, fit for a header, bounded; and what a second mapping finds. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check_main.h"
@@ -91,6 +92,28 @@ START_TEST(a_text_that_does_not_fit_is_told)
 }
 END_TEST
 
+START_TEST(a_call_that_is_mapped_again_keeps_nothing_of_the_first_time)
+{
+    struct call call, fresh;
+    call_init(&call);
+    call_init(&fresh);
+    call_ignore(&call, "seed");
+    call.stops = json_pack("[s]", "END");
+    call.uploads = json_pack("[s]", "data:,x");
+    call.seed_input = strdup("seed");
+    call.token_limit = 7;
+    call.prompt_bytes = 9;
+    call.reasoning = REASONING_OFF;
+    call.usage_source = "estimated";
+    call.n = 4;
+    call.state = malloc(8);
+    call.state_free = free;
+    call_reset_mapping(&call, 1);
+    ck_assert_mem_eq(&call, &fresh, sizeof call);
+    call_dispose(&call);
+}
+END_TEST
+
 static Suite *call_suite(void)
 {
     Suite *suite = suite_create("call");
@@ -102,6 +125,9 @@ static Suite *call_suite(void)
     tcase_add_test(ignored, thousands_of_names_stay_a_short_list);
     tcase_add_test(ignored, a_text_that_does_not_fit_is_told);
     suite_add_tcase(suite, ignored);
+    TCase *mapping = tcase_create("mapping");
+    tcase_add_test(mapping, a_call_that_is_mapped_again_keeps_nothing_of_the_first_time);
+    suite_add_tcase(suite, mapping);
     return suite;
 }
 

@@ -335,6 +335,75 @@ START_TEST(several_threads_may_use_it_at_once)
 }
 END_TEST
 
+START_TEST(one_that_goes_on_takes_its_place_and_its_interest_along)
+{
+    struct join *first, *second, *late;
+    char id[JOIN_ID_BYTES];
+    struct join_request made = request("a", NULL, true, 1000);
+    enter(&first, "a", NULL, false);
+    enter(&second, "a", NULL, true);
+    made.alias = "helper";
+    made.deployment = 1;
+    ck_assert_int_eq(joins_go_on(&first, &made), JOIN_FIRST);
+    ck_assert_str_eq(join_alias(first), "helper");
+    ck_assert_int_eq(join_deployment(first), 1);
+    ck_assert_int_eq(look(first, id), JOIN_WAITING);
+    ck_assert(!join_has_gone_on(first) && join_has_gone_on(second));
+    ck_assert_int_eq(look(second, id), JOIN_GONE_ON);
+    ck_assert_int_eq(enter(&late, "a", NULL, true), JOIN_SECOND);
+    ck_assert_ptr_eq(late, first);
+    ck_assert(join_may_cancel(second, 0));
+    ck_assert(!join_may_cancel(first, 2));
+    join_leave(&late);
+    join_leave(&first);
+    ck_assert_int_eq(joins_go_on(&second, &made), JOIN_SECOND);
+    ck_assert(join_may_cancel(second, 1));
+    join_leave(&second);
+}
+END_TEST
+
+START_TEST(a_failure_is_told_to_nobody_while_one_may_go_on)
+{
+    bool is_decided = _i == 0;
+    struct join *first, *second, *late;
+    struct error error = {0};
+    char id[JOIN_ID_BYTES];
+    enter(&first, "a", NULL, false);
+    enter(&second, "a", NULL, true);
+    join_hold(first);
+    join_created(first, 0, "pred-1");
+    error_set(&error, ERROR_INSUFFICIENT_QUOTA, NULL, "It has failed.");
+    join_ended(first, &error, 1000);
+    join_gone(first); /* another of its predictions never came to be */
+    ck_assert_int_eq(look(second, id), JOIN_WAITING);
+    ck_assert_int_eq(enter(&late, "a", NULL, true), JOIN_SECOND);
+    join_release(first, is_decided);
+    ck_assert_int_eq(look(second, id), is_decided ? JOIN_FAILED : JOIN_GONE);
+    join_leave(&first);
+    join_leave(&second);
+    join_leave(&late);
+    ck_assert_int_eq(enter(&late, "a", NULL, true), JOIN_FIRST);
+    join_leave(&late);
+}
+END_TEST
+
+START_TEST(a_failure_after_which_a_client_may_retry_is_joined_until_it_is_decided)
+{
+    struct join *first, *second;
+    struct error error = {0};
+    enter(&first, "a", NULL, false);
+    join_hold(first);
+    error_set(&error, ERROR_UPSTREAM_TRANSIENT, NULL, "It has failed.");
+    join_ended(first, &error, 1000);
+    ck_assert_int_eq(enter(&second, "a", NULL, true), JOIN_SECOND);
+    join_leave(&second);
+    join_release(first, true);
+    ck_assert_int_eq(enter(&second, "a", NULL, true), JOIN_FIRST);
+    join_leave(&second);
+    join_leave(&first);
+}
+END_TEST
+
 static Suite *joins_suite(void)
 {
     Suite *suite = suite_create("joins");
@@ -355,6 +424,9 @@ static Suite *joins_suite(void)
     tcase_add_test(tcase, what_never_ran_is_begun_anew);
     tcase_add_loop_test(tcase, an_ended_one_is_joined_for_a_minute, 0, 2);
     tcase_add_test(tcase, the_table_does_not_grow_without_bound);
+    tcase_add_test(tcase, one_that_goes_on_takes_its_place_and_its_interest_along);
+    tcase_add_loop_test(tcase, a_failure_is_told_to_nobody_while_one_may_go_on, 0, 2);
+    tcase_add_test(tcase, a_failure_after_which_a_client_may_retry_is_joined_until_it_is_decided);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("threads");
     tcase_add_checked_fixture(tcase, start_threads, teardown);

@@ -1,9 +1,10 @@
-/* Counters and gauges: sums over slots that come and go, and the text that a scraper reads. */
+/* Counters, gauges and histograms: sums over slots that come and go, over labels, and while others count. */
 #include "check_main.h"
 
 #include <pthread.h>
-#include <string.h>
+#include <stdio.h>
 
+#include "base/error.h"
 #include "base/metrics.h"
 
 static struct metrics *first, *second;
@@ -33,12 +34,22 @@ END_TEST
 START_TEST(a_counter_does_not_fall_when_its_slot_is_freed)
 {
     int64_t before = metrics_sum(METRIC_cancels_total);
-    metrics_add(first, METRIC_cancels_total, 5);
+    metrics_add_at(first, METRIC_cancels_total, METRIC_REASON_stop, 0, 5);
     metrics_free(first);
     first = NULL;
-    ck_assert_int_eq(metrics_sum(METRIC_cancels_total) - before, 5);
-    metrics_add(second, METRIC_cancels_total, 2);
+    ck_assert_int_eq(metrics_sum_at(METRIC_cancels_total, METRIC_REASON_stop, 0), before + 5);
+    metrics_add_at(second, METRIC_cancels_total, METRIC_REASON_drain, 0, 2);
     ck_assert_int_eq(metrics_sum(METRIC_cancels_total) - before, 7);
+}
+END_TEST
+
+START_TEST(a_histogram_does_not_fall_when_its_slot_is_freed)
+{
+    metrics_observe(first, METRIC_loop_lag_seconds, 0, 3);
+    metrics_free(first);
+    first = NULL;
+    metrics_observe(second, METRIC_loop_lag_seconds, 0, 3);
+    ck_assert_int_eq(metrics_sum(METRIC_loop_lag_seconds), 2);
 }
 END_TEST
 
@@ -58,52 +69,69 @@ END_TEST
 
 START_TEST(without_a_slot_nothing_is_counted)
 {
-    int64_t before = metrics_sum(METRIC_requests_total);
-    metrics_add(NULL, METRIC_requests_total, 1);
-    metrics_set(NULL, METRIC_exchanges, 1);
+    metrics_add(NULL, METRIC_polls_total, 1);
+    metrics_set(NULL, METRIC_transfers, 1);
+    metrics_observe(NULL, METRIC_loop_lag_seconds, 0, 1);
     metrics_free(NULL);
-    ck_assert_int_eq(metrics_sum(METRIC_requests_total), before);
-    ck_assert_int_eq(metrics_sum(METRIC_exchanges), 0);
+    ck_assert_int_eq(metrics_sum(METRIC_polls_total), 0);
+    ck_assert_int_eq(metrics_sum(METRIC_transfers), 0);
+    ck_assert_int_eq(metrics_sum(METRIC_loop_lag_seconds), 0);
 }
 END_TEST
 
-START_TEST(the_exposition_names_helps_and_types_every_metric)
+/* ---- labels ---- */
+
+START_TEST(each_combination_of_labels_counts_by_itself)
 {
-    static const char *const names[] = {
-#define X(name, type, help) "# HELP replibridge_" #name " " help "\n# TYPE replibridge_" #name " ",
-        METRICS(X)
-#undef X
-    };
-    struct buf text;
-    buf_init(&text, 1 << 16);
-    metrics_write(&text);
-    const char *at = buf_text(&text);
-    for (int i = 0; i < METRIC_COUNT; i++) {
-        at = strstr(at, names[i]);
-        ck_assert_msg(at, "%s", names[i]);
+    enum { ENDPOINTS = 40, CODES = 600 };
+    for (size_t endpoint = 0; endpoint < ENDPOINTS; endpoint++)
+        metrics_add_at(first, METRIC_requests_total, endpoint, CODES - 1 - endpoint, (int64_t)endpoint + 1);
+    for (size_t endpoint = 0; endpoint < ENDPOINTS; endpoint++)
+        ck_assert_int_eq(metrics_sum_at(METRIC_requests_total, endpoint, CODES - 1 - endpoint), (int64_t)endpoint + 1);
+    ck_assert_int_eq(metrics_sum(METRIC_requests_total), ENDPOINTS * (ENDPOINTS + 1) / 2);
+    ck_assert_int_eq(metrics_sum(METRIC_requests_in_flight), 0); /* its neighbour in the table */
+}
+END_TEST
+
+START_TEST(an_index_beyond_a_label_counts_as_other)
+{
+    metrics_add_at(first, METRIC_requests_total, 40, 600, 3);
+    ck_assert_int_eq(metrics_sum_at(METRIC_requests_total, 0, 0), 3);
+    metrics_observe(first, METRIC_request_duration_seconds, (size_t)-1, 3);
+    ck_assert_int_eq(metrics_sum_at(METRIC_request_duration_seconds, 0, 0), 1);
+}
+END_TEST
+
+START_TEST(a_name_keeps_its_index_and_so_its_counts_over_reloads)
+{
+    size_t writer = metrics_name(METRIC_LABEL_alias, "writer");
+    metrics_add_at(first, METRIC_fallbacks_total, writer, 0, 2);
+    size_t painter = metrics_name(METRIC_LABEL_alias, "painter");
+    ck_assert_uint_ne(writer, 0);
+    ck_assert_uint_ne(painter, writer);
+    ck_assert_uint_eq(metrics_name(METRIC_LABEL_alias, "writer"), writer);
+    metrics_add_at(second, METRIC_fallbacks_total, writer, 0, 1);
+    ck_assert_int_eq(metrics_sum_at(METRIC_fallbacks_total, writer, 0), 3);
+    ck_assert_int_eq(metrics_sum_at(METRIC_fallbacks_total, painter, 0), 0);
+}
+END_TEST
+
+START_TEST(of_names_beyond_a_thousand_all_are_other)
+{
+    char name[32];
+    for (int i = 1; i <= 1000; i++) {
+        snprintf(name, sizeof name, "model-%d", i);
+        ck_assert_uint_eq(metrics_name(METRIC_LABEL_alias, name), (size_t)i);
     }
-    ck_assert_int_eq(text.data[text.length - 1], '\n');
-    buf_dispose(&text);
+    ck_assert_uint_eq(metrics_name(METRIC_LABEL_alias, "one-too-many"), 0);
+    ck_assert_uint_eq(metrics_name(METRIC_LABEL_alias, "model-1000"), 1000);
+    metrics_add_at(first, METRIC_tokens_total, 1000, METRIC_TOKEN_reasoning, 7);
+    ck_assert_int_eq(metrics_sum_at(METRIC_tokens_total, 1000, METRIC_TOKEN_reasoning), 7);
+    ck_assert_int_eq(metrics_sum(METRIC_errors_total), 0); /* its neighbour in the table */
 }
 END_TEST
 
-START_TEST(the_exposition_has_the_values)
-{
-    metrics_set(first, METRIC_predictions, 7);
-    int64_t requests = metrics_sum(METRIC_requests_total) + 12;
-    metrics_add(second, METRIC_requests_total, 12);
-    struct buf text, line;
-    buf_init(&text, 1 << 16);
-    buf_init(&line, 256);
-    metrics_write(&text);
-    ck_assert_ptr_nonnull(strstr(buf_text(&text), "# TYPE replibridge_predictions gauge\nreplibridge_predictions 7\n"));
-    buf_printf(&line, "# TYPE replibridge_requests_total counter\nreplibridge_requests_total %lld\n",
-               (long long)requests);
-    ck_assert_ptr_nonnull(strstr(buf_text(&text), buf_text(&line)));
-    buf_dispose(&text);
-    buf_dispose(&line);
-}
-END_TEST
+/* ---- threads ---- */
 
 enum { WRITERS = 4, ROUNDS = 20000, READS = 50 };
 
@@ -115,14 +143,14 @@ static void *count(void *unused)
 {
     struct metrics *slot = metrics_new();
     for (int i = 0; i < ROUNDS; i++)
-        metrics_add(slot, METRIC_predictions_created_total, 1);
+        metrics_observe(slot, METRIC_upstream_duration_seconds, METRIC_CALL_poll, i % 100);
     metrics_free(slot);
     return unused;
 }
 
 static void start_writers(void)
 {
-    before_writers = metrics_sum(METRIC_predictions_created_total);
+    before_writers = metrics_sum(METRIC_upstream_duration_seconds);
     for (int i = 0; i < WRITERS; i++)
         ck_assert_int_eq(pthread_create(&writers[i], NULL, count, NULL), 0);
 }
@@ -131,14 +159,14 @@ static void join_writers(void)
 {
     for (int i = 0; i < WRITERS; i++)
         pthread_join(writers[i], NULL);
-    ck_assert_int_eq(metrics_sum(METRIC_predictions_created_total) - before_writers, WRITERS * ROUNDS);
+    ck_assert_int_eq(metrics_sum(METRIC_upstream_duration_seconds) - before_writers, WRITERS * ROUNDS);
 }
 
 START_TEST(sums_never_fall_while_workers_count_and_leave)
 {
     int64_t last = before_writers;
     for (int i = 0; i < READS; i++) {
-        int64_t sum = metrics_sum(METRIC_predictions_created_total);
+        int64_t sum = metrics_sum(METRIC_upstream_duration_seconds);
         ck_assert_int_ge(sum, last);
         last = sum;
     }
@@ -153,10 +181,13 @@ static Suite *metrics_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, counters_are_summed_over_all_slots);
     tcase_add_test(tcase, a_counter_does_not_fall_when_its_slot_is_freed);
+    tcase_add_test(tcase, a_histogram_does_not_fall_when_its_slot_is_freed);
     tcase_add_test(tcase, a_gauge_is_the_sum_of_what_living_slots_have_set);
     tcase_add_test(tcase, without_a_slot_nothing_is_counted);
-    tcase_add_test(tcase, the_exposition_names_helps_and_types_every_metric);
-    tcase_add_test(tcase, the_exposition_has_the_values);
+    tcase_add_test(tcase, each_combination_of_labels_counts_by_itself);
+    tcase_add_test(tcase, an_index_beyond_a_label_counts_as_other);
+    tcase_add_test(tcase, a_name_keeps_its_index_and_so_its_counts_over_reloads);
+    tcase_add_test(tcase, of_names_beyond_a_thousand_all_are_other);
     suite_add_tcase(suite, tcase);
     TCase *threads = tcase_create("threads");
     tcase_add_checked_fixture(threads, start_writers, join_writers);

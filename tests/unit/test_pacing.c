@@ -72,6 +72,27 @@ START_TEST(a_small_rate_still_allows_a_burst_of_ten)
 }
 END_TEST
 
+START_TEST(what_remains_is_what_the_token_with_the_fewest_has_left)
+{
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW), 50);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CREATES, NOW), 600);
+    for (int i = 0; i < 3; i++)
+        budget_reserve(budget, NOW);
+    struct budget *other = budget_of(pacing, "http://replicate.test/v1", "test-token-2");
+    budget_reserve(other, NOW);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW), 47);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW + 40), 49);
+    for (int i = 0; i < 47; i++)
+        budget_reserve(budget, NOW);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW), 0);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW + 60000), 50);
+    hold(3000);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CALLS, NOW + 2000), 0);
+    ck_assert_int_eq(pacing_remaining(pacing, BUDGET_CREATES, NOW), 600);
+    budget_unref(&other);
+}
+END_TEST
+
 START_TEST(places_are_given_in_the_order_of_asking)
 {
     int64_t last_ms = 0;
@@ -152,6 +173,7 @@ static Suite *pacing_suite(void)
     Suite *suite = suite_create("pacing");
     TCase *tcase = tcase_create("pacing");
     tcase_add_checked_fixture(tcase, make, drop);
+    tcase_add_test(tcase, what_remains_is_what_the_token_with_the_fewest_has_left);
     tcase_add_test(tcase, a_seconds_worth_may_go_at_once_and_the_rest_is_spaced_out);
     tcase_add_test(tcase, no_minute_sees_more_than_the_rate_and_one_burst);
     tcase_add_test(tcase, a_pause_gives_the_burst_back);
