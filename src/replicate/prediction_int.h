@@ -93,6 +93,7 @@ struct prediction {
     int failed_polls, refused_polls, missing_polls; /* in a row */
     int unreadable_polls;                           /* in a row: of HTTP 200, and no prediction */
     int settling_polls;                             /* since the stream said that it is done */
+    int lost_calls; /* polls and cancels in a row: the next one takes a new connection */
     int cancels;
     int64_t cancel_until_ms;
 

@@ -14,7 +14,8 @@ enum {
     REFUSED_POLLS_MAX = 3, /* a gateway may answer 401 once by mistake, hardly three times in a row */
     MISSING_POLLS_MAX = 5, /* a prediction that was just created may be unknown to a lagging replica */
     HOLD_LONGEST_MS = 60 * 1000,
-    CANCEL_BOUND_MS = 5 * 1000,
+    CANCEL_TRY_MS = 2 * 1000,
+    CANCEL_BOUND_MS = 5 * 1000, /* for all tries together */
 };
 
 void prediction_sleep(struct prediction *prediction, int64_t delay_ms)
@@ -44,10 +45,16 @@ static struct transfer *call(struct prediction *prediction, const char *method, 
         .token = job->token,
         .headers = job->headers,
         .header_count = job->header_count,
+        .is_on_new = prediction->lost_calls > 0,
         .timeout_ms = timeout_ms,
         .max_answer_bytes = PREDICTION_ANSWER_BYTES,
     };
     return transfer_start(prediction->engine->options.transfers, &request, on_done, prediction);
+}
+
+static void note_loss(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    prediction->lost_calls = answer->result == TRANSFER_LOST ? prediction->lost_calls + 1 : 0;
 }
 
 /* Tells the observer, and cancels what may still be running. */
@@ -126,6 +133,7 @@ static void on_poll_done(void *arg, const struct transfer_answer *answer)
     struct prediction *prediction = arg;
     struct api_prediction parsed;
     prediction->transfer = NULL;
+    note_loss(prediction, answer);
     budget_learn(prediction->budget, BUDGET_CALLS, clock_now_ms(), answer->ratelimit_remaining,
                  answer->ratelimit_reset_ms);
     if (!parse_poll(prediction, answer, &parsed)) {
@@ -183,6 +191,7 @@ static void on_cancel_done(void *arg, const struct transfer_answer *answer)
 {
     struct prediction *prediction = arg;
     prediction->transfer = NULL;
+    note_loss(prediction, answer);
     if (is_settled(answer)) {
         log_write(LOG_LEVEL_INFO, "prediction_cancelled", log_text("request_id", prediction->job->request_id),
                   log_text("prediction_id", prediction->id), log_number("status", answer->status));
@@ -194,7 +203,7 @@ static void on_cancel_done(void *arg, const struct transfer_answer *answer)
     loop_timer_set(prediction->engine->options.loop, &prediction->step, clock_now_ms() + wait_ms);
 }
 
-/* Each try gets what is left of the bound, so that the last one cannot outlast it. */
+/* Silence leaves time for another try; the last one cannot outlast the bound. */
 void prediction_try_cancel(struct prediction *prediction)
 {
     int64_t remaining_ms = prediction->cancel_until_ms - clock_now_ms();
@@ -204,7 +213,8 @@ void prediction_try_cancel(struct prediction *prediction)
     buf_init(&url, PREDICTION_URL_BYTES);
     ensure(api_cancel_url(prediction->job, prediction->id, &url));
     prediction->cancels++;
-    prediction->transfer = call(prediction, "POST", buf_text(&url), remaining_ms, on_cancel_done);
+    int64_t try_ms = remaining_ms < CANCEL_TRY_MS ? remaining_ms : CANCEL_TRY_MS;
+    prediction->transfer = call(prediction, "POST", buf_text(&url), try_ms, on_cancel_done);
     buf_dispose(&url);
 }
 

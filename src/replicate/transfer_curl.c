@@ -197,8 +197,8 @@ static void handle_free(struct transfer_handle *handle)
 static bool needs_new_connection(const struct transfer_handle *handle)
 {
     const struct transfer_wire *wire = &handle->transfer->wire;
-    if (!wire->never_repeat)
-        return false;
+    if (wire->is_on_new || !wire->never_repeat)
+        return wire->is_on_new;
     return wire->body_length == 0 || transfer_sockets_saw_death(&handle->multi->sockets, UNCHECKED_CONNECTION_MS);
 }
 

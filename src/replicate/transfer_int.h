@@ -27,7 +27,7 @@ struct transfer_wire {
     size_t body_length, body_given;
     char **lines;
     size_t line_count;
-    bool never_repeat;
+    bool never_repeat, is_on_new;
     int64_t timeout_ms;
 };
 
