@@ -14,6 +14,7 @@ enum {
     REFUSED_POLLS_MAX = 3, /* a gateway may answer 401 once by mistake, hardly three times in a row */
     MISSING_POLLS_MAX = 5, /* a prediction that was just created may be unknown to a lagging replica */
     HOLD_LONGEST_MS = 60 * 1000,
+    POLL_TRY_MS = 10 * 1000,
     CANCEL_TRY_MS = 2 * 1000,
     CANCEL_BOUND_MS = 5 * 1000, /* for all tries together */
 };
@@ -159,6 +160,13 @@ static bool has_turn(struct prediction *prediction)
     return place_ms <= now_ms;
 }
 
+/* Silence is not waited out for long; but what was lost may also be a large answer that takes its time. */
+static int64_t poll_try_ms(const struct prediction *prediction)
+{
+    int64_t try_ms = (int64_t)POLL_TRY_MS * (prediction->lost_calls + 1);
+    return try_ms < PREDICTION_CALL_MS ? try_ms : PREDICTION_CALL_MS;
+}
+
 /* Called when the pause is over, and again when a place in the budget comes up. */
 void prediction_poll(struct prediction *prediction)
 {
@@ -173,7 +181,7 @@ void prediction_poll(struct prediction *prediction)
     /* A stream that is silent goes on beside its polls. */
     if (prediction->state != PREDICTION_STREAMING)
         prediction_set_state(prediction, PREDICTION_POLLING);
-    prediction->transfer = call(prediction, "GET", buf_text(&url), PREDICTION_CALL_MS, on_poll_done);
+    prediction->transfer = call(prediction, "GET", buf_text(&url), poll_try_ms(prediction), on_poll_done);
     buf_dispose(&url);
 }
 
