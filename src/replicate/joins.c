@@ -437,6 +437,12 @@ bool join_may_cancel(struct join *join, size_t own)
     return may;
 }
 
+/* Never changes, so it needs no lock. */
+int64_t join_deadline_ms(const struct join *join)
+{
+    return join == NULL ? INT64_MAX : join->request.deadline_ms;
+}
+
 /* What has ended needs nobody any more; of several choices it is not known that all have. */
 static bool may_let_go(const struct join *join)
 {

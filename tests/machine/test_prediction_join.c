@@ -100,6 +100,28 @@ START_TEST(one_that_follows_teaches_no_duration)
 }
 END_TEST
 
+/* Replicate was told the deadline of the first try alone. */
+START_TEST(one_that_follows_is_told_of_a_timeout_when_the_first_tries_time_is_over)
+{
+    static const enum error_kind kinds[] = {ERROR_PREDICTION_CANCELED, ERROR_TIMEOUT};
+    bench_advance(MINUTE_MS / 2);
+    start_second(false);
+    bench_advance(0);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_STARTING);
+    if (_i == 1)
+        bench_advance(MINUTE_MS / 2);
+    else
+        bench_advance(2000);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_CANCELED);
+    bench_expect_error(kinds[_i]);
+    const char *message = bench.outcome->error.message;
+    ck_assert_ptr_nonnull(strstr(message, BENCH_ID));
+    ck_assert_int_eq(strstr(message, "an earlier try") != NULL, _i == 1);
+    ck_assert_int_eq(strstr(message, "Raise timeout to wait longer.") != NULL, _i == 1);
+    bench_expect_none();
+}
+END_TEST
+
 START_TEST(one_that_follows_is_given_the_text_from_its_first_piece)
 {
     start_second(true);
@@ -341,6 +363,7 @@ static Suite *prediction_join_suite(void)
     tcase_add_test(tcase, the_id_is_told_as_soon_as_it_is_known);
     tcase_add_test(tcase, one_that_follows_creates_nothing);
     tcase_add_test(tcase, one_that_follows_teaches_no_duration);
+    tcase_add_loop_test(tcase, one_that_follows_is_told_of_a_timeout_when_the_first_tries_time_is_over, 0, 2);
     tcase_add_test(tcase, one_that_follows_is_given_the_text_from_its_first_piece);
     tcase_add_test(tcase, a_grace_that_ends_lets_go_of_what_a_retry_follows);
     tcase_add_test(tcase, a_grace_goes_on_while_a_retry_only_waits);
