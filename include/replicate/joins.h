@@ -107,6 +107,9 @@ bool join_may_let_go(struct join *join);
  * join it any more, unless to be told the error that it has ended with. */
 bool join_may_cancel(struct join *join, size_t own);
 
+/* Of several that have the same prediction and want it no longer, one cancels it: true for the first that asks. */
+bool join_claim_cancel(struct join *join, size_t index, const char *id);
+
 enum join_state {
     JOIN_WAITING, /* not all of its predictions are created yet, or it has failed and may go on elsewhere */
     JOIN_RUNNING, /* all are: follow them by their ids */

@@ -144,7 +144,7 @@ void prediction_sleep(struct prediction *prediction, int64_t delay_ms);
 void prediction_poll_after(struct prediction *prediction, int64_t delay_ms);       /* the same, in the state it is in */
 void prediction_give_up(struct prediction *prediction, const struct error *error); /* reports, and cancels it */
 void prediction_poll(struct prediction *prediction);
-void prediction_start_cancel(struct prediction *prediction);
+void prediction_start_cancel(struct prediction *prediction); /* ends it where another cancels it */
 void prediction_try_cancel(struct prediction *prediction);
 
 /* --- prediction_plan.c --- */

@@ -226,11 +226,16 @@ void prediction_try_cancel(struct prediction *prediction)
     buf_dispose(&url);
 }
 
-/* From here on nobody waits; what is left is to tell Replicate, within a bound of its own. */
+/* From here on nobody waits; what is left is to tell Replicate, within a bound of its own. Where another that shared it
+ * does so, nothing is left. */
 void prediction_start_cancel(struct prediction *prediction)
 {
     struct loop *loop = prediction->engine->options.loop;
     ensure(prediction->id[0] != '\0');
+    if (!join_claim_cancel(prediction->join, prediction->index, prediction->id)) {
+        prediction_end(prediction);
+        return;
+    }
     metrics_add_at(prediction->engine->options.metrics, METRIC_cancels_total, prediction->reason, 0, 1);
     transfer_cancel(&prediction->transfer);
     prediction_stream_close(prediction);

@@ -1,5 +1,5 @@
 /* HTTP exchanges with Replicate by libcurl: its multis and its handles, what is asked of it, and what its result means.
- * The only file that knows curl, besides transfer_prune.c.
+ * The only file that knows curl, besides transfer_prune.c and transfer_global.c.
  *
  * Streams have multis of their own: with very many handles a multi becomes slow for all. Nothing is told to users in
  * here while curl is on the stack, see drive(). */
@@ -455,21 +455,6 @@ void transfer_curl_unpause(struct transfer *transfer)
 }
 
 /* ---- one worker's share of curl ---- */
-
-void transfer_global_init(void)
-{
-    ensure(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
-void transfer_global_cleanup(void)
-{
-    curl_global_cleanup();
-}
-
-const char *transfer_curl_version(void)
-{
-    return curl_version_info(CURLVERSION_NOW)->version;
-}
 
 struct transfer_curl *transfer_curl_new(struct transfers *transfers, const struct transfers_options *options)
 {

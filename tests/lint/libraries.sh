@@ -9,7 +9,7 @@ cd "${1:-.}"
 find src include -name '*.[ch]' -exec awk -f "$here/strip.awk" {} + | awk '
     BEGIN {
         homes["yaml.h"] = " src/config/yaml_tree.c "
-        homes["curl/curl.h"] = " src/replicate/transfer_curl.c src/replicate/transfer_prune.c "
+        homes["curl/curl.h"] = " src/replicate/transfer_curl.c src/replicate/transfer_prune.c src/replicate/transfer_global.c "
         homes["microhttpd.h"] = " src/server/http.c src/server/reply.c "
         json_home = "src/base/json.c"
     }

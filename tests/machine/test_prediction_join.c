@@ -243,6 +243,38 @@ START_TEST(a_grace_that_ends_cancels_what_nobody_wants)
 }
 END_TEST
 
+/* Answers all that is open, and counts what is sent rather than asked. */
+static int answer_all(void)
+{
+    int posts = 0;
+    struct transfer *open;
+    while ((open = fake_transfer_first(bench.transfers)) != NULL) {
+        posts += strcmp(open->method, "POST") == 0;
+        fake_transfer_answer(open, 200, BENCH_STARTING);
+    }
+    return posts;
+}
+
+/* The same prediction upstream, once made and once followed: the bench watches the second. */
+START_TEST(what_two_have_left_is_cancelled_once)
+{
+    int cancels = 0;
+    start_first();
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+    struct prediction *first = bench.prediction;
+    start_second(false);
+    join_leave(&join);
+    prediction_abandon(&first, LOOK_AGAIN_MS * (_i + 1));
+    prediction_abandon(&bench.prediction, LOOK_AGAIN_MS);
+    for (int i = 0; i < 40; i++) {
+        bench_advance(100);
+        cancels += answer_all();
+    }
+    ck_assert_int_eq(cancels, 1);
+    bench_expect_none();
+}
+END_TEST
+
 START_TEST(a_create_under_way_at_the_end_of_its_grace_is_kept_for_a_retry)
 {
     start_first();
@@ -371,6 +403,7 @@ static Suite *prediction_join_suite(void)
     tcase_add_test(tcase, files_stay_for_the_retry_that_follows);
     tcase_add_test(tcase, files_stay_for_what_is_kept);
     tcase_add_test(tcase, a_grace_that_ends_cancels_what_nobody_wants);
+    tcase_add_loop_test(tcase, what_two_have_left_is_cancelled_once, 0, 2);
     tcase_add_test(tcase, a_create_under_way_at_the_end_of_its_grace_is_kept_for_a_retry);
     tcase_add_test(tcase, a_create_under_way_is_cancelled_where_the_retry_has_left_meanwhile);
     tcase_add_test(tcase, what_was_not_sent_when_its_client_left_is_gone);
