@@ -94,7 +94,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: deb sbom all programs check check-clients lint fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
+.PHONY: deb sbom all programs check check-clients lint valgrind fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -163,6 +163,9 @@ check-clients: $(DAEMON) $(SIM) ## real clients; installs what they have pinned 
 
 lint: ## the lints alone, without building
 	@BUILD=$(BUILD) sh scripts/run-tests.sh
+
+valgrind: $(DAEMON) $(TESTS) $(FUZZ_REPLAYS) ## the tests, and the daemon in some of them, under valgrind's memcheck
+	@BUILD=$(BUILD) sh scripts/run-valgrind.sh $(TESTS) $(FUZZ_REPLAYS)
 
 fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-run
