@@ -1,8 +1,9 @@
-/* Strict JSON: the only file that parses and dumps. `json_t` is common vocabulary.
+/* Strict JSON, read into trees and written. `json_t` is common vocabulary; jansson's own parser and writer are not used:
+ * they take many times as long, and a picture in a request would hold up everybody else's answers.
  *
- * Parsing is stricter than jansson's defaults where security asks for it and wider where
- * OpenAI's clients need it (integers beyond int64 become reals). Any thread; a json_t belongs
- * to one thread at a time. */
+ * Reading (base/json_scan.h tells what is valid) is stricter than jansson where security asks for it and wider where
+ * OpenAI's clients need it (integers beyond int64 become reals). Any thread; a json_t belongs to one thread at a time.
+ */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
