@@ -24,6 +24,10 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err);
  * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
 json_t *json_parse_lenient(const char *bytes, size_t length);
 
+/* The same for objects of which a few members are read, where others may be large: those that are not `wanted` (names,
+ * and NULL at their end) are checked and left out. What is no object is read as it is. */
+json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted);
+
 /* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). */
 bool json_append(struct buf *out, const json_t *value);
 

@@ -53,20 +53,24 @@ static json_t *build_array(struct json_scan *scan)
 }
 
 /* Of members of one name the last one counts. */
+static void build_member(struct json_scan *scan, const struct json_scanned *key, json_t *object)
+{
+    char small[SMALL_BYTES];
+    size_t length;
+    char *name = take_text(key, small, &length);
+    json_t *member = build(scan);
+    if (member != NULL)
+        ensure(json_object_set_new_nocheck(object, name, member) == 0);
+    if (name != small)
+        free(name);
+}
+
 static json_t *build_object(struct json_scan *scan)
 {
     json_t *object = json_object();
     struct json_scanned key;
-    while (json_scan_member(scan, &key)) {
-        char small[SMALL_BYTES];
-        size_t length;
-        char *name = take_text(&key, small, &length);
-        json_t *member = build(scan);
-        if (member != NULL)
-            ensure(json_object_set_new_nocheck(object, name, member) == 0);
-        if (name != small)
-            free(name);
-    }
+    while (json_scan_member(scan, &key))
+        build_member(scan, &key, object);
     return object;
 }
 
@@ -104,6 +108,31 @@ static json_t *build(struct json_scan *scan)
     return built;
 }
 
+static bool is_among(const struct json_scanned *key, const char *const *names)
+{
+    while (*names != NULL && !json_scan_is(key, *names))
+        names++;
+    return *names != NULL;
+}
+
+/* What is not wanted is checked all the same. */
+static json_t *build_wanted(struct json_scan *scan, const char *const *wanted)
+{
+    struct json_scanned value, key;
+    if (!json_scan_value(scan, &value))
+        return NULL;
+    if (value.kind != JSON_SCAN_OBJECT)
+        return build_scanned(scan, &value);
+    json_t *object = json_object();
+    while (json_scan_member(scan, &key)) {
+        if (is_among(&key, wanted))
+            build_member(scan, &key, object);
+        else
+            json_scan_skip(scan);
+    }
+    return object;
+}
+
 /* In our own words, which never quote what was sent: it may be a prompt. */
 static const char *const reasons[] = {
     [JSON_SCAN_BAD_TOKEN] = "invalid token",
@@ -129,16 +158,22 @@ static bool refuse(const struct json_scan *scan, struct error *err)
                      reasons[scan->fault], (size_t)(scan->at - scan->begin));
 }
 
-json_t *json_parse(const char *bytes, size_t length, struct error *err)
+/* `wanted`: the members that are, or NULL for all. */
+static json_t *parse(const char *bytes, size_t length, const char *const *wanted, struct error *err)
 {
     struct json_scan scan;
     json_scan_init(&scan, bytes, length);
-    json_t *value = build(&scan);
+    json_t *value = wanted != NULL ? build_wanted(&scan, wanted) : build(&scan);
     if (json_scan_end(&scan))
         return value;
     refuse(&scan, err);
     json_decref(value);
     return NULL;
+}
+
+json_t *json_parse(const char *bytes, size_t length, struct error *err)
+{
+    return parse(bytes, length, NULL, err);
 }
 
 /* ---- mending ---- */
@@ -195,17 +230,22 @@ static bool mend(const char *bytes, size_t length, struct buf *mended)
     return is_changed;
 }
 
-json_t *json_parse_lenient(const char *bytes, size_t length)
+json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted)
 {
-    json_t *value = json_parse(bytes, length, NULL);
+    json_t *value = parse(bytes, length, wanted, NULL);
     if (value != NULL || length == 0)
         return value;
     struct buf mended;
     buf_init(&mended, length * 3);
     if (mend(bytes, length, &mended))
-        value = json_parse(buf_text(&mended), mended.length, NULL);
+        value = parse(buf_text(&mended), mended.length, wanted, NULL);
     buf_dispose(&mended);
     return value;
+}
+
+json_t *json_parse_lenient(const char *bytes, size_t length)
+{
+    return json_parse_members(bytes, length, NULL);
 }
 
 json_t *json_string_lossy(const char *text, size_t length)

@@ -226,10 +226,10 @@ size_t json_scan_unescape(const struct json_scanned *value, char *out)
 
 bool json_scan_is(const struct json_scanned *value, const char *text)
 {
-    size_t length = strlen(text);
     if (!value->has_escapes)
-        return value->length == length && memcmp(value->text, text, length) == 0;
-    /* An escape for each letter takes six bytes: a longer one is another text. */
+        return strncmp(text, value->text, value->length) == 0 && text[value->length] == '\0';
+    /* An escape takes six bytes at the most for each that it means. */
+    size_t length = strlen(text);
     if (value->length > length * 6)
         return false;
     char *written = xmalloc(value->length);
