@@ -63,6 +63,21 @@ static bool is_plain_ascii(char byte)
     return (unsigned char)byte >= 0x20 && (unsigned char)byte < 0x80 && byte != '"' && byte != '\\';
 }
 
+/* The place of the first odd byte, of which there is one. */
+static size_t first_odd(const char *bytes, uint64_t odd)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    (void)bytes;
+    return (size_t)__builtin_ctzll(odd) / 8; /* what borrows set stands above it */
+#else
+    size_t place = 0;
+    (void)odd;
+    while (is_plain_ascii(bytes[place]))
+        place++;
+    return place;
+#endif
+}
+
 static size_t plain_ascii_length(const char *text, size_t length)
 {
     size_t at = 0;
@@ -72,8 +87,11 @@ static size_t plain_ascii_length(const char *text, size_t length)
         if ((first | second) != 0)
             break;
     }
-    while (length - at >= 8 && odd_bytes(read_word(text + at)) == 0)
-        at += 8;
+    for (; length - at >= 8; at += 8) {
+        uint64_t odd = odd_bytes(read_word(text + at));
+        if (odd != 0)
+            return at + first_odd(text + at, odd);
+    }
     while (at < length && is_plain_ascii(text[at]))
         at++;
     return at;
