@@ -248,9 +248,25 @@ json_t *json_parse_lenient(const char *bytes, size_t length)
     return json_parse_members(bytes, length, NULL);
 }
 
+/* What is not plain, but ASCII, needs an escape when it is written, and nothing here. */
+static bool is_utf8(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length; at++) {
+        at += json_plain_length(text + at, length - at);
+        if (at < length && (unsigned char)text[at] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+json_t *json_string_of(const char *text, size_t length)
+{
+    return is_utf8(text, length) ? json_stringn_nocheck(text, length) : NULL;
+}
+
 json_t *json_string_lossy(const char *text, size_t length)
 {
-    json_t *string = json_stringn(text, length);
+    json_t *string = json_string_of(text, length);
     if (string)
         return string;
     /* Not valid UTF-8. The replacement is three bytes where there was one. */
@@ -264,7 +280,7 @@ json_t *json_string_lossy(const char *text, size_t length)
             buf_append(&repaired, "\xEF\xBF\xBD", 3);
         at += sequence ? sequence : 1;
     }
-    string = json_stringn(buf_text(&repaired), repaired.length);
+    string = json_string_of(buf_text(&repaired), repaired.length);
     buf_dispose(&repaired);
     ensure(string);
     return string;

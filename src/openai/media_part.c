@@ -341,7 +341,7 @@ json_t *media_part_uri(const struct media_part *media)
     buf_printf(&out, "data:%s%s,", media->type, uri.is_base64 ? ";base64" : "");
     buf_append(&out, uri.payload, uri.payload_length);
     ensure(!out.overflowed);
-    json_t *text = json_stringn(buf_text(&out), out.length);
+    json_t *text = json_string_of(buf_text(&out), out.length);
     ensure(text != NULL); /* a piece of parsed JSON behind plain ASCII */
     buf_dispose(&out);
     return text;

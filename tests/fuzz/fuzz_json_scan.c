@@ -106,6 +106,10 @@ static void check_string(const char *bytes, size_t length)
     buf_init(&written, DUMP_MAX_BYTES);
     ensure(json_append_string(&written, bytes, length));
     json_t *lossy = json_string_lossy(bytes, length);
+    json_t *checked = json_string_of(bytes, length), *expected = json_stringn(bytes, length);
+    ensure(checked == NULL ? expected == NULL : json_equal(checked, expected) && json_equal(checked, lossy));
+    json_decref(checked);
+    json_decref(expected);
     json_t *read = json_parse(buf_text(&written), written.length, NULL);
     ensure(memchr(bytes, '\0', length) != NULL ? read == NULL : json_equal(read, lossy));
     json_decref(lossy);
