@@ -174,6 +174,7 @@ fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
 
 bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
+	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench
@@ -182,6 +183,7 @@ soak: $(DAEMON) $(SOAK) ## clients of every manner against faults of every kind,
 	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds $$(($(MINUTES) * 60))
 
 bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3
