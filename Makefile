@@ -115,6 +115,9 @@ $(SUPPORT): $(SUPPORT_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# The page is part of the program's text.
+$(BUILD)/src/server/status_page.o: src/server/status.html
+
 # Tests see their own folders too; machine tests link the fakes before the archive, so that the fakes win.
 $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests -Itests/support -DBUILD_DIR='"$(BUILD)"'
 

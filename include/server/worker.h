@@ -19,6 +19,7 @@
 #include "replicate/schemas.h"
 #include "replicate/uploads.h"
 #include "server/admission.h"
+#include "server/board.h"
 #include "server/deployments.h"
 #include "server/exchange.h"
 
@@ -29,6 +30,7 @@ struct shared {
     struct schema_cache *schemas;
     struct joins *joins;
     struct admission *admission;
+    struct board *board;
     struct deployments *deployments;
     atomic_bool is_draining;
     int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
@@ -44,6 +46,7 @@ enum worker_message {
 
 struct worker_options {
     struct shared *shared;
+    size_t index; /* which of them it is, from 0 */
     struct config *config; /* a reference is taken */
     int listen_fd;
     unsigned connection_limit;
@@ -52,6 +55,7 @@ struct worker_options {
 
 struct worker {
     struct shared *shared;
+    size_t index;
     struct config *config; /* the present one */
     struct loop *loop;
     struct http *http;
