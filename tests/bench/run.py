@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""The benchmarks, side by side in one run: replibridge, nginx, HAProxy, a Node proxy, and gateways that are installed.
+
+    python3 tests/bench/run.py --build build [--lanes "a c"] [--write]
+
+Each lane says what it measures. Answers are checked, and a wrong one ends the run as a failure; figures never do.
+"""
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+from runner import lane_instant, machine
+from runner.programs import Bench, BenchError
+
+LANES = {"a": lane_instant}
+
+
+class Plan:
+    """How much of everything."""
+
+    def __init__(self, arguments):
+        self.rounds = arguments.rounds
+        self.seconds = arguments.seconds
+        self.warm_up_s = 2
+        self.clients = tuple(arguments.clients)
+        self.with_gateways = not arguments.no_gateways
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(description="The benchmarks, side by side in one run.")
+    parser.add_argument("--build", default="build", help="the build folder (default: build)")
+    parser.add_argument("--lanes", default="", help="letters of lanes; all of them where nothing is said: "
+                        + ", ".join(f"{letter} = {lane.__doc__.split(': ')[1].split('.')[0]}"
+                                    for letter, lane in LANES.items()))
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--rounds", type=int, default=5, help="of each, in turn (default: 5)")
+    parser.add_argument("--seconds", type=int, default=3, help="of a round of instant answers (default: 3)")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 64, 512], help="of instant answers")
+    parser.add_argument("--no-gateways", action="store_true", help="leave Portkey and LiteLLM out")
+    return parser.parse_args()
+
+
+def run_lanes(bench, plan, letters):
+    results = {}
+    for letter in letters:
+        print(f"\n=== lane {letter}: {LANES[letter].__doc__.split(': ')[1]}", flush=True)
+        results[letter] = LANES[letter].run(bench, plan)
+    return results
+
+
+def write_json(build, results):
+    folder = os.path.join(build, "bench")
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "results.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(results, file, indent=1)
+    print(f"\nEach round's figures are in {path}.")
+
+
+def main():
+    arguments = read_arguments()
+    letters = arguments.lanes.split() or list(LANES)
+    unknown = [letter for letter in letters if letter not in LANES]
+    if unknown:
+        print(f"there is no lane {unknown[0]}; there are: {' '.join(LANES)}", file=sys.stderr)
+        return 2
+    build = os.path.abspath(arguments.build)
+    scratch = tempfile.mkdtemp(prefix="replibridge-bench-")
+    bench = None
+    try:
+        bench = Bench(build, scratch)
+        about = machine.describe(bench.processors)
+        lanes = run_lanes(bench, Plan(arguments), letters)
+        write_json(build, {"machine": about, "lanes": lanes, "left_out": bench.left_out})
+    except BenchError as error:
+        print(f"\nbench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if bench:
+            bench.stop_all()
+        shutil.rmtree(scratch, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
