@@ -12,10 +12,12 @@ import shutil
 import sys
 import tempfile
 
-from runner import lane_instant, machine
+from runner import (lane_hang_ups, lane_images, lane_instant, lane_neighbours, lane_start, lane_streams, lane_tls,
+                    lane_waiting, machine)
 from runner.programs import Bench, BenchError
 
-LANES = {"a": lane_instant}
+LANES = {"a": lane_instant, "b": lane_waiting, "c": lane_streams, "d": lane_images, "e": lane_tls, "f": lane_start,
+         "g": lane_neighbours, "h": lane_hang_ups}
 
 
 class Plan:
@@ -27,6 +29,28 @@ class Plan:
         self.warm_up_s = 2
         self.clients = tuple(arguments.clients)
         self.with_gateways = not arguments.no_gateways
+        self.with_peers = True
+        self.long_rounds = max(1, arguments.rounds * 3 // 5)  # of lanes whose rounds take long
+        self.wait_ms = 5000
+        self.waiting = (1000, 5000, 10000)
+        self.stream_s = 8
+        self.streams = ((100, 50), (1000, 50), (5000, 2))
+        self.image_streams = 200
+        self.neighbours = (0, 1000, 5000, 10000)
+        self.hang_ups = 1000
+
+    def shrink(self):
+        """Just enough to see that all arrives, in seconds."""
+        self.rounds = self.long_rounds = self.seconds = self.warm_up_s = 1
+        self.clients = (64,)
+        self.with_gateways = self.with_peers = False
+        self.wait_ms = 1000
+        self.waiting = (300,)
+        self.stream_s = 2
+        self.streams = ((100, 20),)
+        self.image_streams = 20
+        self.neighbours = (200,)
+        self.hang_ups = 100
 
 
 def read_arguments():
@@ -36,6 +60,7 @@ def read_arguments():
                         + ", ".join(f"{letter} = {lane.__doc__.split(': ')[1].split('.')[0]}"
                                     for letter, lane in LANES.items()))
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--smoke", action="store_true", help="small rounds: only what arrives is of interest")
     parser.add_argument("--rounds", type=int, default=5, help="of each, in turn (default: 5)")
     parser.add_argument("--seconds", type=int, default=3, help="of a round of instant answers (default: 3)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 64, 512], help="of instant answers")
@@ -73,7 +98,10 @@ def main():
     try:
         bench = Bench(build, scratch)
         about = machine.describe(bench.processors)
-        lanes = run_lanes(bench, Plan(arguments), letters)
+        plan = Plan(arguments)
+        if arguments.smoke:
+            plan.shrink()
+        lanes = run_lanes(bench, plan, letters)
         write_json(build, {"machine": about, "lanes": lanes, "left_out": bench.left_out})
     except BenchError as error:
         print(f"\nbench: {error}", file=sys.stderr)

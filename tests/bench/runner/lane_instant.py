@@ -84,6 +84,5 @@ def run(bench, plan):
         lane[clients] = measure(bench, found, clients, plan)
         tell(clients, lane[clients])
     for proxy in found:
-        if proxy.program and not bench.stop(proxy.program) and proxy.name == "replibridge":
-            raise BenchError("replibridge did not end when it was asked to")
+        proxy.stop(bench)
     return {"rounds": lane, "figures": figures_of(lane)}

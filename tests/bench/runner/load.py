@@ -72,8 +72,9 @@ class Holder:
 
     def _mark(self, name, pieces):
         pid = self.proxy.program and self.proxy.pid
-        self.marks[name] = {"at_s": time.monotonic(), "pieces": int(pieces), "cpu_s": machine.cpu_s(pid) if pid else 0,
-                            "rss": machine.memory_bytes(pid) if pid else 0}
+        self.marks[name] = {"at_s": time.monotonic(), "cpu_s": machine.cpu_s(pid) if pid else 0,
+                            "rss": machine.memory_bytes(pid) if pid else 0, **self.bench.counts()}
+        self.marks[name]["pieces"] = int(pieces)
 
     def wait(self, until=None):
         """Reads on until this mark, or to the report: None, or the report."""
@@ -91,9 +92,11 @@ class Holder:
         self.bench.stop(self.program)
 
     def between(self, first, last):
-        """Seconds, pieces and processor seconds between two marks."""
+        """What came to pass between two marks: seconds, processor seconds, and counts."""
+        if first not in self.marks or last not in self.marks:
+            raise BenchError(f"{self.proxy.name}: not all were at work at once: the machine is too slow for this lane")
         a, b = self.marks[first], self.marks[last]
-        return {key: b[key] - a[key] for key in ("at_s", "pieces", "cpu_s")}
+        return {key: b[key] - a[key] for key in ("at_s", "pieces", "cpu_s", "creates", "polls")}
 
 
 def hold(bench, proxy, **options):

@@ -48,11 +48,11 @@ class Program:
                 raise BenchError(f"{self.name} ended by itself: {self.tail()}")
             if machine.listens(port):
                 return
-            time.sleep(0.05)
+            time.sleep(0.002)
         raise BenchError(f"{self.name} does not listen: {self.tail()}")
 
     def stop(self):
-        """True: it was still there, and ended when it was asked to."""
+        """True: it was still there, and ended in order when it was asked to."""
         was_there = self.process.poll() is None
         if was_there:
             self.process.send_signal(signal.SIGTERM)
@@ -64,8 +64,7 @@ class Program:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        self.process.wait()
-        return was_there
+        return self.process.wait() == 0 and was_there
 
 
 class Bench:

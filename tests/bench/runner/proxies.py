@@ -24,9 +24,10 @@ class Proxy:
     def pid(self):
         return self.program.pid
 
-    def takes_streams(self):
-        return self.name in ("replibridge", "nginx", "direct", "HAProxy", "Node")
-
+    def stop(self, bench):
+        """Ours has to end in order when it is asked to."""
+        if self.program and not bench.stop(self.program) and self.name == "replibridge":
+            raise BenchError(f"replibridge did not end in order: {self.program.tail()}")
 
 def find(command):
     """Daemons' places are often not in a user's path."""
@@ -50,16 +51,17 @@ models: {{bench: {{model: bench/instant}}}}
 replicate:
   base_url: {base_url}
   token: test-token
-  poll_interval: 500ms
+  poll_interval: {poll_interval}
   polls_per_minute: 1000000
   creates_per_minute: 1000000
 """
 
 
-def replibridge(bench, base_url=None, ca_file=None, prefix=()):
+def replibridge(bench, base_url=None, ca_file=None, prefix=(), poll_interval="500ms"):
     number = len(os.listdir(bench.scratch))
     text = CONFIG.format(log=os.path.join(bench.scratch, f"replibridge-{number}.events"),
-                         base_url=base_url or f"http://127.0.0.1:{bench.upstream_port}/v1")
+                         base_url=base_url or f"http://127.0.0.1:{bench.upstream_port}/v1",
+                         poll_interval=poll_interval)
     if ca_file:
         text += f"  ca_file: {ca_file}\n"
     config = write(bench, f"replibridge-{number}.yaml", text)
@@ -107,7 +109,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=4096{tls};
         location / {{
-            proxy_pass http://replicate;
+            proxy_pass {scheme}://replicate;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_read_timeout 600s;
@@ -118,17 +120,19 @@ http {{
 """
 
 
-def nginx(bench, name="nginx", tls="", buffering="on", cpus=None):
+def nginx(bench, name="nginx", **how):
+    """`how`: `tls`, what makes it listen with TLS; `buffering`; `scheme` and `upstream`, where it passes to; `cpus`."""
     command = find("nginx")
     if not command:
         return bench.leave_out("nginx", "not installed; the Debian package nginx-light has it")
     port = machine.free_port()
     config = write(bench, f"{name}.conf", NGINX.format(
         user="user root;" if os.geteuid() == 0 else "", scratch=bench.scratch, name=name, limit=bench.limit,
-        connections=bench.limit - 100, upstream=bench.upstream_port, port=port, tls=tls, buffering=buffering))
-    program = bench.start(name, [command, "-p", bench.scratch, "-c", config], cpus)
+        connections=bench.limit - 100, upstream=how.get("upstream", bench.upstream_port), port=port,
+        tls=how.get("tls", ""), buffering=how.get("buffering", "on"), scheme=how.get("scheme", "http")))
+    program = bench.start(name, [command, "-p", bench.scratch, "-c", config], how.get("cpus"))
     program.wait_for_port(port)
-    return Proxy("nginx", port, program)
+    return Proxy(name, port, program)
 
 
 HAPROXY = """global
@@ -208,7 +212,8 @@ def litellm(bench):
     model = {"model": "openai/bench", "api_base": f"http://127.0.0.1:{bench.upstream_port}/v1", "api_key": "test-key"}
     config = write(bench, "litellm.yaml", json.dumps({"model_list": [{"model_name": "bench", "litellm_params": model}]}))
     env = dict(os.environ, LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False", NO_DOCS="True",
-               LITELLM_LOG="ERROR", LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS="True", LITELLM_LOCAL_AUTOROUTER_PRESETS="True",
+               LITELLM_LOG="ERROR", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true",
+               LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS="True", LITELLM_LOCAL_AUTOROUTER_PRESETS="True",
                LITELLM_LOCAL_BLOG_POSTS="True", LITELLM_LOCAL_POLICY_TEMPLATES="True")
     program = bench.start("litellm", [command, "--config", config, "--host", "127.0.0.1", "--port", str(port),
                                       "--num_workers", "1", "--telemetry", "False"], env=env)
