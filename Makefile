@@ -24,6 +24,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean help uninstall,$(GOALS)),)
   NEED := $(if $(filter-out all demo run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
   NEED := $(if $(filter-out all run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
+  NEED := $(if $(filter bench,$(GOALS)),bench,$(NEED))
   include $(BUILD)/.dependencies-$(NEED)
 endif
 $(BUILD)/.dependencies-%: scripts/install-dependencies.sh
@@ -195,7 +196,8 @@ endif
 soak: $(DAEMON) $(SOAK) ## clients of every manner against faults of every kind, for MINUTES=10
 	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds $$(($(MINUTES) * 60))
 
-bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+	@python3 -B tests/bench/run.py --build $(BUILD) --smoke
 	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench

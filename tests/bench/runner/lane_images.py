@@ -32,7 +32,9 @@ def one_round(bench, proxy, plan, with_images):
 
 
 def run(bench, plan):
-    found = [proxy for proxy in (proxies.replibridge(bench), proxies.nginx(bench, buffering="off")) if proxy]
+    found = [proxies.replibridge(bench)]
+    if plan.with_peers:
+        found += filter(None, [proxies.nginx(bench, buffering="off")])
     lane = {f"{proxy.name}, {with_images}": [] for proxy in found for with_images in ("without", "with images")}
     for _ in range(plan.long_rounds):
         for proxy in found:

@@ -48,6 +48,9 @@ def one_size(bench, neighbours, plan):
 
 def run(bench, plan):
     lane = {}
+    if not proxies.find("wrk"):
+        bench.leave_out("neighbours", "need wrk; the Debian package wrk has it")
+        return {"rounds": {}, "figures": {}}
     for neighbours in plan.neighbours:
         if neighbours > bench.limit - 1500:
             bench.leave_out(f"{neighbours:,} neighbours", f"a process may have only {bench.limit:,} descriptors here")

@@ -35,8 +35,9 @@ def one_round(bench, make):
 
 
 def run(bench, plan):
-    makers = {"replibridge": proxies.replibridge, "nginx": proxies.nginx, "HAProxy": proxies.haproxy,
-              "Node": proxies.node}
+    makers = {"replibridge": proxies.replibridge}
+    if plan.with_peers:
+        makers |= {"nginx": proxies.nginx, "HAProxy": proxies.haproxy, "Node": proxies.node}
     commands = {"nginx": "nginx", "HAProxy": "haproxy", "Node": "node"}
     lane = {name: [] for name in makers if name not in commands or proxies.find(commands[name])}
     for _ in range(plan.rounds):

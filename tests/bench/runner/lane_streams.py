@@ -9,14 +9,9 @@ RAMP_LEAST_MS = 500
 
 def start_all(bench, with_peers):
     found = [proxies.replibridge(bench), proxies.direct(bench)]
-    nginx = proxies.nginx(bench, buffering="off")
-    if nginx:
-        found.append(nginx)
     if with_peers:
-        node = proxies.node(bench)
-        if node:
-            found.append(node)
-    return found
+        found += [proxies.nginx(bench, buffering="off"), proxies.node(bench)]
+    return [proxy for proxy in found if proxy]
 
 
 def options_of(streams, per_s, seconds):

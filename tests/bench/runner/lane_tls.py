@@ -36,8 +36,8 @@ def start_all(bench):
 
 
 def run(bench, plan):
-    if not proxies.find("nginx") or not proxies.find("openssl"):
-        bench.leave_out("TLS", "needs nginx and openssl; the Debian packages nginx-light and openssl have them")
+    if not all(proxies.find(command) for command in ("nginx", "openssl", "wrk")):
+        bench.leave_out("TLS", "needs nginx, openssl and wrk; the Debian packages nginx-light, openssl and wrk have them")
         return {"rounds": {}, "figures": {}}
     front, found = start_all(bench)
     lane = {name: [] for name in found}
