@@ -73,11 +73,17 @@ def read_arguments():
 
 
 def run_lanes(bench, plan, letters):
-    results = {}
+    """The results of each, and what went wrong in those that have none."""
+    results, failures = {}, {}
     for letter in letters:
         print(f"\n=== lane {letter}: {LANES[letter].__doc__.split(': ')[1]}", flush=True)
-        results[letter] = LANES[letter].run(bench, plan)
-    return results
+        try:
+            results[letter] = LANES[letter].run(bench, plan)
+        except BenchError as error:
+            failures[letter] = str(error)
+            print(f"\nlane {letter} failed: {error}", flush=True)
+            bench.stop_proxies()
+    return results, failures
 
 
 def write_json(build, results):
@@ -87,6 +93,16 @@ def write_json(build, results):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
     print(f"\nEach round's figures are in {path}.")
+
+
+def finish(bench, arguments, results):
+    """The pages tell of whole runs only."""
+    targets.tell(results["lanes"])
+    write_json(arguments.build, results)
+    if arguments.write and set(results["lanes"]) == set(LANES):
+        report.write(os.path.join(os.path.dirname(os.path.dirname(bench.source)), "docs"), results)
+    elif arguments.write:
+        print("docs/performance.md stays as it is: it needs all lanes.")
 
 
 def main():
@@ -105,15 +121,12 @@ def main():
         plan = Plan(arguments)
         if arguments.smoke:
             plan.shrink()
-        lanes = run_lanes(bench, plan, letters)
+        lanes, failures = run_lanes(bench, plan, letters)
         if arguments.smoke:
             smoke.judge(bench, lanes)
-            return 0
-        results = {"machine": about, "lanes": lanes, "left_out": bench.left_out}
-        targets.tell(lanes)
-        write_json(build, results)
-        if arguments.write and letters == list(LANES):
-            report.write(os.path.join(os.path.dirname(os.path.dirname(bench.source)), "docs"), results)
+        else:
+            finish(bench, arguments, {"machine": about, "lanes": lanes, "left_out": bench.left_out,
+                                      "failures": failures})
     except BenchError as error:
         print(f"\nbench: {error}", file=sys.stderr)
         return 1
@@ -121,7 +134,9 @@ def main():
         if bench:
             bench.stop_all()
         shutil.rmtree(scratch, ignore_errors=True)
-    return 0
+    for letter, why in failures.items():
+        print(f"bench: lane {letter} failed: {why}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

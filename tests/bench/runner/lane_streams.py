@@ -2,6 +2,7 @@
 from . import proxies
 from .figures import medians, ratio, show
 from .load import hold
+from .programs import BenchError
 
 RAMP_US_EACH = 2000
 RAMP_LEAST_MS = 500
@@ -76,4 +77,6 @@ def run(bench, plan):
         tell(streams, per_s, lane[shape])
     for proxy in found:
         proxy.stop(bench)
+    if bench.counts()["open_streams"]:
+        raise BenchError(f"{bench.counts()['open_streams']} streams were left open")
     return {"rounds": lane, "figures": figures_of(lane)}

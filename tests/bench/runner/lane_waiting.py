@@ -4,6 +4,7 @@ from .figures import medians, show
 from .load import hold
 
 PATIENCE_MS = 120_000
+ROUNDS = 3  # so that the last has begun long before the first is done
 
 
 def one_round(bench, make, clients, plan):
@@ -12,8 +13,8 @@ def one_round(bench, make, clients, plan):
     hold(bench, proxy, clients=16, rounds=20)
     idle = machine.memory_bytes(proxy.pid)
     bench.reset()
-    report, holder = hold(bench, proxy, clients=clients, rounds=2, wait_least_ms=plan.wait_ms,
-                          wait_most_ms=2 * plan.wait_ms, ramp_ms=plan.wait_ms, patience_ms=PATIENCE_MS)
+    report, holder = hold(bench, proxy, clients=clients, rounds=ROUNDS, wait_least_ms=plan.wait_ms,
+                          wait_most_ms=2 * plan.wait_ms, ramp_ms=max(plan.wait_ms, clients), patience_ms=PATIENCE_MS)
     counts = bench.counts()
     steady = holder.between("steady", "ending")
     most = max(mark["rss"] for mark in holder.marks.values())

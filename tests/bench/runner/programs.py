@@ -74,6 +74,7 @@ class Bench:
         self.build, self.scratch = build, scratch
         self.source = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         self.processors = machine.Processors()
+        os.sched_setaffinity(0, self.processors.load)
         self.limit = raise_limit()
         self.left_out = {}
         self.running = []
@@ -97,6 +98,11 @@ class Bench:
 
     def stop_all(self):
         for program in list(reversed(self.running)):
+            self.stop(program)
+
+    def stop_proxies(self):
+        """What a lane that broke off has left behind."""
+        for program in [one for one in reversed(self.running) if one is not self.upstream]:
             self.stop(program)
 
     def leave_out(self, name, why):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import time
+import urllib.request
 
 from . import machine
 from .programs import BenchError
@@ -24,8 +25,20 @@ class Proxy:
     def pid(self):
         return self.program.pid
 
+    def left(self):
+        """What ours still works on, by its own metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        gauges = dict(re.findall(r"^replibridge_(\w+) (\d+)$", text, re.M))
+        return {name: int(gauges[name]) for name in ("predictions", "transfers")}
+
     def stop(self, bench):
-        """Ours has to end in order when it is asked to."""
+        """Ours must be left with nothing, and end in order when it is asked to."""
+        until = time.monotonic() + 20
+        while self.name == "replibridge" and any(self.left().values()):
+            if time.monotonic() > until:
+                raise BenchError(f"all was answered, but replibridge still works on {self.left()}")
+            time.sleep(0.1)
         if self.program and not bench.stop(self.program) and self.name == "replibridge":
             raise BenchError(f"replibridge did not end in order: {self.program.tail()}")
 
