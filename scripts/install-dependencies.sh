@@ -54,7 +54,8 @@ needs_library yaml-0.1 libyaml-dev 'libyaml, with its headers'
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/cert.pem ] ||
     lacks ca-certificates 'the certificates of the usual authorities (ca-certificates)'
 [ "$need" = build ] || has_command curl || lacks curl 'the curl command'
-[ "$need" = build ] || [ "$need" = demo ] || needs_library check check 'Check (libcheck), the unit test library, with its headers'
+[ "$need" = build ] || [ "$need" = demo ] ||
+    needs_library check check 'Check (libcheck), the unit test library, with its headers'
 
 # needs_program COMMAND PACKAGE WHAT: a daemon's place is often not in a user's path.
 needs_program() {

@@ -21,4 +21,6 @@ def show(value, digits=None):
     if digits is not None:
         return f"{value:,.{digits}f}"
     size = abs(value)
-    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+    if size >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.3f}" if 0 < size < 0.1 else f"{value:.2f}"

@@ -29,6 +29,15 @@ def start_all(bench, plan):
     return found
 
 
+def one_round(bench, proxy, which, plan):
+    clients, number = which
+    if number == 0:
+        wrk(bench, proxy, clients, plan.warm_up_s)
+    one = wrk(bench, proxy, clients, plan.seconds)
+    one["rss"] = machine.memory_bytes(proxy.pid) if proxy.program else 0
+    return one
+
+
 def measure(bench, found, clients, plan):
     """The rounds of each, in turn, so that what disturbs the machine disturbs all."""
     rounds = {proxy.name: [] for proxy in found if clients == 64 or proxy.name not in SLOW}
@@ -36,17 +45,17 @@ def measure(bench, found, clients, plan):
         for proxy in found:
             if proxy.name not in rounds or (proxy.name in SLOW and number >= 2):
                 continue
-            if number == 0:
-                wrk(bench, proxy, clients, plan.warm_up_s)
-            one = wrk(bench, proxy, clients, plan.seconds)
-            one["rss"] = machine.memory_bytes(proxy.pid) if proxy.program else 0
-            rounds[proxy.name].append(one)
-    return rounds
+            one = bench.try_round(proxy.name, f"{clients} clients",
+                                  lambda proxy=proxy, number=number: one_round(bench, proxy, (clients, number), plan))
+            if one:
+                rounds[proxy.name].append(one)
+    return {name: ones for name, ones in rounds.items() if ones}
 
 
 def tell(clients, rounds):
     print(f"\ninstant answers, {clients} client{'s' if clients > 1 else ''}")
-    print(f"  {'':12} {'requests/s':>11} {'x nginx':>8} {'p50 us':>9} {'p99 us':>9} {'CPU us':>8} {'x nginx':>8} {'MB':>6}")
+    print(f"  {'':12} {'requests/s':>11} {'x nginx':>8} {'p50 us':>9} {'p99 us':>9} {'CPU us':>8} {'x nginx':>8} "
+          f"{'MB':>6}")
     base = medians(rounds["nginx"]) if "nginx" in rounds else None
     for name, ones in rounds.items():
         one = medians(ones)
@@ -84,7 +93,8 @@ def run(bench, plan):
     for clients in plan.clients:
         for proxy in found:
             if proxy.name not in SLOW:
-                hold(bench, proxy, clients=clients, rounds=20)
+                bench.try_round(proxy.name, f"{clients} clients",
+                                lambda proxy=proxy, clients=clients: hold(bench, proxy, clients=clients, rounds=20))
         lane[clients] = measure(bench, found, clients, plan)
         tell(clients, lane[clients])
     for proxy in found:

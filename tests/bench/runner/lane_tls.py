@@ -37,7 +37,7 @@ def start_all(bench):
 
 def run(bench, plan):
     if not all(proxies.find(command) for command in ("nginx", "openssl", "wrk")):
-        bench.leave_out("TLS", "needs nginx, openssl and wrk; the Debian packages nginx-light, openssl and wrk have them")
+        bench.leave_out("TLS", "needs nginx, openssl and wrk; Debian's packages are nginx-light, openssl and wrk")
         return {"rounds": {}, "figures": {}}
     front, found = start_all(bench)
     lane = {name: [] for name in found}

@@ -56,10 +56,16 @@ def run(bench, plan):
         if clients > bench.limit - 1500:
             bench.leave_out(f"{clients:,} waiting", f"a process may have only {bench.limit:,} descriptors here")
             continue
-        lane[clients] = {name: [] for name in makers}
+        lane[clients] = {}
         for number in range(plan.long_rounds):
             for name, make in makers.items():
-                if number == 0 or name == "replibridge":
-                    lane[clients][name].append(one_round(bench, make, clients, plan))
+                if number > 0 and name != "replibridge":
+                    continue
+                one = bench.try_round(name, f"{clients:,} waiting",
+                                      lambda make=make: one_round(bench, make, clients, plan))
+                if one:
+                    lane[clients].setdefault(name, []).append(one)
+                else:
+                    bench.stop_proxies()
         tell(clients, lane[clients])
     return {"rounds": lane, "figures": figures_of(lane)}

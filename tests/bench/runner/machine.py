@@ -92,7 +92,8 @@ def listens(port):
 def output_of(*command):
     """The first line that the command prints; "" where it cannot run."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+                              timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     lines = (done.stdout + done.stderr).strip().splitlines()

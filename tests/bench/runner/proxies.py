@@ -208,8 +208,8 @@ def portkey(bench):
     if not find("node") or not os.path.exists(script):
         return bench.leave_out("Portkey", "not installed; `make check-clients CLIENTS=portkey` installs it")
     port = machine.free_port()
-    program = bench.start("portkey", [find("node"), "--import", os.path.join(bench.source, "peers/loopback.mjs"), script,
-                                      "--headless", f"--port={port}"])
+    hook = os.path.join(bench.source, "peers/loopback.mjs")
+    program = bench.start("portkey", [find("node"), "--import", hook, script, "--headless", f"--port={port}"])
     program.wait_for_port(port)
     header = f"x-portkey-provider: openai\r\nx-portkey-custom-host: http://127.0.0.1:{bench.upstream_port}/v1"
     return Proxy("Portkey", port, program, "openai", CHAT, header)
@@ -223,7 +223,8 @@ def litellm(bench):
         return bench.leave_out("LiteLLM", "not installed; `make check-clients CLIENTS=litellm-proxy` installs it")
     port = machine.free_port()
     model = {"model": "openai/bench", "api_base": f"http://127.0.0.1:{bench.upstream_port}/v1", "api_key": "test-key"}
-    config = write(bench, "litellm.yaml", json.dumps({"model_list": [{"model_name": "bench", "litellm_params": model}]}))
+    names = [{"model_name": "bench", "litellm_params": model}]
+    config = write(bench, "litellm.yaml", json.dumps({"model_list": names}))
     env = dict(os.environ, LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False", NO_DOCS="True",
                LITELLM_LOG="ERROR", LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true",
                LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS="True", LITELLM_LOCAL_AUTOROUTER_PRESETS="True",

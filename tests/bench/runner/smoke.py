@@ -27,7 +27,7 @@ def collected(bench, requests):
 
 def instructions(bench):
     if not proxies.find("valgrind"):
-        return bench.leave_out("instructions per request", "valgrind is not installed; the Debian package valgrind has it")
+        return bench.leave_out("instructions per request", "needs valgrind; the Debian package valgrind has it")
     each = (collected(bench, MANY) - collected(bench, FEW)) / (MANY - FEW)
     print(f"\n{each:,.0f} instructions for a request (at most {INSTRUCTIONS_MOST:,})")
     if each > INSTRUCTIONS_MOST:
