@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -112,6 +113,8 @@ def main():
     if unknown:
         print(f"there is no lane {unknown[0]}; there are: {' '.join(LANES)}", file=sys.stderr)
         return 2
+    # Whoever ends this run ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     build = os.path.abspath(arguments.build)
     scratch = tempfile.mkdtemp(prefix="replibridge-bench-")
     bench = None

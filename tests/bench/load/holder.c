@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "base/ensure.h"
 
@@ -40,7 +39,6 @@ static const struct setting {
     {"image-bytes", "of an image in every request (0)", offsetof(struct holder_options, image_bytes), 0, 64 << 20},
     {"patience-ms", "after which what is missing is lost (60000)", offsetof(struct holder_options, patience_ms), 1,
      1000000},
-    {"linger", "1 = stay connected until standard input ends", offsetof(struct holder_options, linger), 0, 1},
 };
 
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -233,13 +231,6 @@ static void prepare(struct holder *holder)
     holder->next_nonce = (uint32_t)holder->began_us & 0xffffff;
 }
 
-static void wait_for_end_of_input(void)
-{
-    char byte;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        ;
-}
-
 int main(int argc, char **argv)
 {
     static struct holder holder = {
@@ -251,7 +242,5 @@ int main(int argc, char **argv)
     prepare(&holder);
     run(&holder);
     report(&holder);
-    if (holder.options.linger)
-        wait_for_end_of_input();
     return holder.faults == 0 ? EXIT_SUCCESS : EXIT_WRONG;
 }

@@ -25,7 +25,6 @@ struct holder_options {
     int hang_up_percent, hang_up_after_ms; /* clients that leave in their first round */
     int image_bytes;                       /* an image in every request */
     int patience_ms;                       /* after which all that is missing is lost */
-    int linger;                            /* 1: stay, with nothing sent any more, until standard input ends */
 };
 
 struct client {

@@ -42,8 +42,7 @@ static void end_client(struct client *client)
     client->is_over = true;
     client->due_us = 0;
     client->holder->over++;
-    if (!client->holder->options.linger)
-        close_client(client);
+    close_client(client);
 }
 
 /* ---- what arrives ---- */

@@ -67,8 +67,7 @@ class Holder:
             command += ["--header", proxy.header]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
-        self.program = bench.start("holder", command, bench.processors.load, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE)
+        self.program = bench.start("holder", command, bench.processors.load, stdout=subprocess.PIPE)
 
     def _mark(self, name, pieces):
         pid = self.proxy.program and self.proxy.pid
@@ -88,7 +87,7 @@ class Holder:
         raise BenchError(f"the holder ended without a report: {self.program.tail()}")
 
     def end(self):
-        self.program.process.stdin.close()
+        self.program.process.stdout.close()
         self.bench.stop(self.program)
 
     def between(self, first, last):

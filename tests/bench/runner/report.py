@@ -56,8 +56,8 @@ def instant(lane):
 
 
 def waiting(lane):
-    text = ("Predictions that take 5 to 10 s, each polled twice a second (`poll_interval: 500ms`). Late: from the end of\n"
-            "a prediction to its answer, half a poll interval at the median by nature.\n\n")
+    text = ("Predictions that take 5 to 10 s, each polled twice a second (`poll_interval: 500ms`). Late: from the end\n"
+            "of a prediction to its answer, half a poll interval at the median by nature.\n\n")
     rows = []
     for clients, rounds in lane["rounds"].items():
         for name, ones in rounds.items():
@@ -83,16 +83,16 @@ def streams(lane):
                          show(one["cpu_percent"]) if is_proxy else "-",
                          f"{show(one['gap_p1_ms'])} – {show(one['gap_p99_ms'])}", show(one["gap_most_ms"])))
         text += f"\n{int(count):,} streams of {per_s} pieces/s:\n\n" + table(
-    ("", "p50 us", "p99 us", "CPU us/piece", "x nginx", "% of a core", "gap p1 – p99 ms",
-             "largest gap ms"), rows)
+            ("", "p50 us", "p99 us", "CPU us/piece", "x nginx", "% of a core", "gap p1 – p99 ms", "largest gap ms"),
+            rows)
     return text
 
 
 def images(lane):
     rows = [(name, show(one["gap_most_ms"]), show(one["gap_p999_ms"]), show(one["image_ms"]) if one["images"] else "-")
             for name, one in ((name, medians(ones)) for name, ones in lane["rounds"].items())]
-    return ("A client sends images of 4 MB, one after the other, while 200 streams of 50 pieces/s run (a gap is 20 ms by\n"
-            "nature). Ours uploads each image as a file before the prediction is created; nginx passes it on.\n\n" +
+    return ("A client sends images of 4 MB, one after the other, while 200 streams of 50 pieces/s run (a gap is 20 ms\n"
+            "by nature). Ours uploads each image as a file before the prediction is created; nginx passes it on.\n\n" +
             table(("", "largest gap ms", "99.9 % ms", "an image takes ms"), rows))
 
 
