@@ -35,13 +35,13 @@ def one_round(bench, make, clients, plan):
 
 def tell(clients, rounds):
     print(f"\n{clients:,} waiting")
-    print(f"  {'':12} {'KB each':>8} {'MB':>6} {'CPU %':>6} {'if all polled':>13} {'CPU us/call':>12} {'polls each':>11} {'late p50 ms':>12} "
-          f"{'p99 ms':>8}")
+    print(f"  {'':12} {'KB each':>8} {'MB':>6} {'CPU %':>6} {'if all polled':>13} {'CPU us/call':>12} "
+          f"{'polls each':>11} {'late p50 ms':>12} {'p99 ms':>8}")
     for name, ones in rounds.items():
         one = medians(ones)
         print(f"  {name:12} {show(one['bytes_each'] / 1000):>8} {show(one['rss'] / 1e6, 0):>6} "
-              f"{show(one['cpu_percent']):>6} {show(one['cpu_percent_due']):>13} {show(one['cpu_per_call_us']):>12} {show(one['polls_each']):>11} "
-              f"{show(one['late_p50_ms']):>12} {show(one['late_p99_ms']):>8}", flush=True)
+              f"{show(one['cpu_percent']):>6} {show(one['cpu_percent_due']):>13} {show(one['cpu_per_call_us']):>12} "
+              f"{show(one['polls_each']):>11} {show(one['late_p50_ms']):>12} {show(one['late_p99_ms']):>8}", flush=True)
 
 
 def figures_of(lane):

@@ -29,8 +29,12 @@ class Proxy:
         """What ours still works on, by its own metrics."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             text = answer.read().decode()
-        gauges = dict(re.findall(r"^replibridge_(\w+) (\d+)$", text, re.M))
-        return {name: int(gauges[name]) for name in ("predictions", "transfers")}
+        found = {}
+        for name, count in re.findall(r"^replibridge_(predictions|transfers)(?:\{.*\})? (\d+)$", text, re.M):
+            found[name] = found.get(name, 0) + int(count)
+        if len(found) != 2:
+            raise BenchError("replibridge's metrics do not tell of its predictions and transfers")
+        return found
 
     def stop(self, bench):
         """Ours must be left with nothing, and end in order when it is asked to."""

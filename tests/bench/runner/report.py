@@ -57,15 +57,15 @@ def instant(lane):
 
 def waiting(lane):
     text = ("Predictions that take 5 to 10 s, each polled twice a second (`poll_interval: 500ms`). Late: from the end\n"
-            "of a prediction to its answer, half a poll interval at the median by nature. If all polled: what it would be if all\n"
-            "polls came when they are due, where they come too late.\n\n")
+            "of a prediction to its answer, half a poll interval at the median by nature. If all polled: what it would\n"
+            "be if all polls came when they are due, where they come too late.\n\n")
     rows = []
     for clients, rounds in lane["rounds"].items():
         for name, ones in rounds.items():
             one = medians(ones)
             rows.append((f"{name}, {clients:,}", show(one["bytes_each"] / 1000), show(one["rss"] / 1e6, 0),
-                         show(one["cpu_percent"]), show(one["cpu_percent_due"]), show(one["cpu_per_call_us"]), show(one["polls_each"]),
-                         show(one["late_p50_ms"], 0), show(one["late_p99_ms"], 0)))
+                         show(one["cpu_percent"]), show(one["cpu_percent_due"]), show(one["cpu_per_call_us"]),
+                         show(one["polls_each"]), show(one["late_p50_ms"], 0), show(one["late_p99_ms"], 0)))
     return text + table(("", "KB each", "MB", "% of a core", "if all polled", "CPU us/call", "polls each",
                          "late p50 ms", "late p99 ms"), rows)
 
