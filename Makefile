@@ -24,6 +24,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean help uninstall,$(GOALS)),)
   NEED := $(if $(filter-out all demo run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
   NEED := $(if $(filter-out all run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
+  NEED := $(if $(filter bench,$(GOALS)),bench,$(NEED))
   include $(BUILD)/.dependencies-$(NEED)
 endif
 $(BUILD)/.dependencies-%: scripts/install-dependencies.sh
@@ -83,6 +84,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 SOAK := $(BUILD)/tests/soak/soak
 SOAK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/soak/*.c))
 MINUTES ?= 10
+LOAD_TOOLS := $(BUILD)/tests/bench/load/upstream $(BUILD)/tests/bench/load/holder
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_bench.c,$(wildcard tests/bench/*.c)))
 
 # V=1 shows the commands; else there is a line each, and with -s nothing.
@@ -138,6 +140,15 @@ $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(BENCH_OBJECTS) $(
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
 
+# What makes load and takes it: small programs that the runner of the benchmarks starts.
+LOAD := $(BUILD)/tests/bench/load
+$(LOAD)/upstream: $(patsubst %,$(LOAD)/%.o,upstream upstream_answer upstream_stream order) $(ARCHIVE)
+$(LOAD)/holder: $(patsubst %,$(LOAD)/%.o,holder holder_client holder_message samples order) \
+                $(BUILD)/tests/bench/event_reader.o $(ARCHIVE)
+$(LOAD_TOOLS):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(SOAK): $(SOAK_OBJECTS) $(SUPPORT) $(ARCHIVE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
@@ -156,7 +167,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(ARCHIVE)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) $(SOAK) ## all tests and benchmarks, built and not run
+programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) $(LOAD_TOOLS) $(SOAK) ## all tests and benchmarks, built and not run
 
 check: programs
 	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
@@ -176,16 +187,20 @@ fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
 fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
 
-bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
+bench: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) ## all benchmarks, in minutes; LANES="a c": only these lanes
+	@python3 -B tests/bench/run.py --build $(BUILD) --write --lanes '$(LANES)'
+ifndef LANES
 	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench
+endif
 
 soak: $(DAEMON) $(SOAK) ## clients of every manner against faults of every kind, for MINUTES=10
 	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds $$(($(MINUTES) * 60))
 
-bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+	@python3 -B tests/bench/run.py --build $(BUILD) --smoke
 	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
