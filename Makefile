@@ -24,6 +24,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out clean help uninstall,$(GOALS)),)
   NEED := $(if $(filter-out all demo run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),test,demo)
   NEED := $(if $(filter-out all run install deb sbom $(BUILD)/replibridge $(BUILD)/replicate-sim,$(GOALS)),$(NEED),build)
+  NEED := $(if $(filter bench,$(GOALS)),bench,$(NEED))
   include $(BUILD)/.dependencies-$(NEED)
 endif
 $(BUILD)/.dependencies-%: scripts/install-dependencies.sh
@@ -83,6 +84,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*_bench.c))
 SOAK := $(BUILD)/tests/soak/soak
 SOAK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/soak/*.c))
 MINUTES ?= 10
+LOAD_TOOLS := $(BUILD)/tests/bench/load/upstream $(BUILD)/tests/bench/load/holder
 BENCH_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_bench.c,$(wildcard tests/bench/*.c)))
 
 # V=1 shows the commands; else there is a line each, and with -s nothing.
@@ -94,7 +96,7 @@ SIM := $(BUILD)/replicate-sim
 ARCHIVE := $(BUILD)/librooms.a
 SUPPORT := $(BUILD)/libsupport.a
 
-.PHONY: deb sbom all programs check check-clients lint fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
+.PHONY: deb sbom all programs check check-clients lint valgrind fuzz fuzz-run bench bench-smoke soak demo run install uninstall clean help
 .SECONDARY:
 
 all: $(DAEMON)
@@ -114,6 +116,9 @@ $(ARCHIVE): $(ROOM_OBJECTS)
 $(SUPPORT): $(SUPPORT_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
+
+# The page is part of the program's text.
+$(BUILD)/src/server/status_page.o: src/server/status.html
 
 # Tests see their own folders too; machine tests link the fakes before the archive, so that the fakes win.
 $(BUILD)/tests/%.o: ALL_CFLAGS += -Itests -Itests/support -DBUILD_DIR='"$(BUILD)"'
@@ -135,6 +140,15 @@ $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(BENCH_OBJECTS) $(
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
 
+# What makes load and takes it: small programs that the runner of the benchmarks starts.
+LOAD := $(BUILD)/tests/bench/load
+$(LOAD)/upstream: $(patsubst %,$(LOAD)/%.o,upstream upstream_answer upstream_stream order) $(ARCHIVE)
+$(LOAD)/holder: $(patsubst %,$(LOAD)/%.o,holder holder_client holder_message samples order) \
+                $(BUILD)/tests/bench/event_reader.o $(ARCHIVE)
+$(LOAD_TOOLS):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(SOAK): $(SOAK_OBJECTS) $(SUPPORT) $(ARCHIVE)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
@@ -153,7 +167,7 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(ARCHIVE)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) $(SOAK) ## all tests and benchmarks, built and not run
+programs: $(DAEMON) $(SIM) $(TESTS) $(FUZZ_REPLAYS) $(BENCHES) $(LOAD_TOOLS) $(SOAK) ## all tests and benchmarks, built and not run
 
 check: programs
 	@BUILD=$(BUILD) SAN=$(SAN) sh scripts/run-tests.sh $(TESTS) $(FUZZ_REPLAYS)
@@ -164,21 +178,30 @@ check-clients: $(DAEMON) $(SIM) ## real clients; installs what they have pinned 
 lint: ## the lints alone, without building
 	@BUILD=$(BUILD) sh scripts/run-tests.sh
 
+valgrind: $(DAEMON) $(TESTS) $(FUZZ_REPLAYS) ## the tests, and the daemon in some of them, under valgrind's memcheck
+	@BUILD=$(BUILD) sh scripts/run-valgrind.sh $(TESTS) $(FUZZ_REPLAYS)
+
 fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzz fuzz-run
 
 fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
 
-bench: $(DAEMON) $(SIM) $(BENCHES) ## all benchmarks: figures, which nothing is asserted of
+bench: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) ## all benchmarks, in minutes; LANES="a c": only these lanes
+	@python3 -B tests/bench/run.py --build $(BUILD) --write --lanes '$(LANES)'
+ifndef LANES
+	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench
+endif
 
 soak: $(DAEMON) $(SOAK) ## clients of every manner against faults of every kind, for MINUTES=10
 	@REPLIBRIDGE=$(DAEMON) $(SOAK) --seconds $$(($(MINUTES) * 60))
 
-bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+bench-smoke: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) $(SOAK) ## the same, small: what is sent must arrive, and nothing be left
+	@python3 -B tests/bench/run.py --build $(BUILD) --smoke
+	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench
 	@$(BUILD)/tests/bench/poll_bench
 	@$(BUILD)/tests/bench/stream_bench --streams 100 --rounds 1 --seconds 3

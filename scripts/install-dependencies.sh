@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what is missing for building and testing on Debian and Ubuntu, and says nothing when nothing is.
 #
-#   sh scripts/install-dependencies.sh [build|demo|test]
+#   sh scripts/install-dependencies.sh [build|demo|test|bench]
 #
-# build: compiler, make and the four libraries; demo: also curl; test (when nothing is said): also Check.
+# build: compiler, make and the four libraries; demo: also curl; test (when nothing is said): also Check;
+# bench: also whom and what `make bench` measures with.
 # On other systems it names what is missing, to be installed by hand.
 set -eu
 
@@ -35,9 +36,9 @@ needs_library() {
 }
 
 case $need in
-build | demo | test) ;;
+build | demo | test | bench) ;;
 *)
-    echo "usage: sh scripts/install-dependencies.sh [build|demo|test]" >&2
+    echo "usage: sh scripts/install-dependencies.sh [build|demo|test|bench]" >&2
     exit 2
     ;;
 esac
@@ -53,7 +54,22 @@ needs_library yaml-0.1 libyaml-dev 'libyaml, with its headers'
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/cert.pem ] ||
     lacks ca-certificates 'the certificates of the usual authorities (ca-certificates)'
 [ "$need" = build ] || has_command curl || lacks curl 'the curl command'
-[ "$need" != test ] || needs_library check check 'Check (libcheck), the unit test library, with its headers'
+[ "$need" = build ] || [ "$need" = demo ] ||
+    needs_library check check 'Check (libcheck), the unit test library, with its headers'
+
+# needs_program COMMAND PACKAGE WHAT: a daemon's place is often not in a user's path.
+needs_program() {
+    has_command "$1" || [ -x "/usr/sbin/$1" ] || lacks "$2" "$3"
+}
+
+if [ "$need" = bench ]; then
+    needs_program wrk wrk 'wrk, which makes load'
+    needs_program nginx nginx-light 'nginx, to compare with'
+    needs_program haproxy haproxy 'HAProxy, to compare with'
+    needs_program node nodejs 'Node.js, to compare with'
+    needs_program openssl openssl 'the openssl command'
+    needs_program python3 python3 'Python 3'
+fi
 
 # The flavours of libcurl exclude each other, and nobody's package is removed without being asked.
 for flavour in gnutls nss; do

@@ -29,7 +29,10 @@ bool data_uri_decode(const struct data_uri *uri, struct buf *out);
 /* The first bytes alone, at most `size`: enough to tell the kind. Returns how many. */
 size_t data_uri_peek(const struct data_uri *uri, unsigned char *bytes, size_t size);
 
-/* How many bytes it holds (exact for well-formed base64; an upper bound else); and is the whole payload well-formed? */
+/* Is the whole payload well-formed? `*size` is how many bytes it holds, up to the first fault. All of it is read. */
+bool data_uri_measure(const struct data_uri *uri, size_t *size);
+
+/* The same, each alone; the size of what is not well-formed is an upper bound. */
 size_t data_uri_size(const struct data_uri *uri);
 bool data_uri_is_sound(const struct data_uri *uri);
 

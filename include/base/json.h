@@ -1,8 +1,9 @@
-/* Strict JSON: the only file that parses and dumps. `json_t` is common vocabulary.
+/* Strict JSON, read into trees and written. `json_t` is common vocabulary; jansson's own parser and writer are not
+ * used: they take many times as long, and a picture in a request would hold up everybody else's answers.
  *
- * Parsing is stricter than jansson's defaults where security asks for it and wider where
- * OpenAI's clients need it (integers beyond int64 become reals). Any thread; a json_t belongs
- * to one thread at a time. */
+ * Reading (base/json_scan.h tells what is valid) is stricter than jansson where security asks for it and wider where
+ * OpenAI's clients need it (integers beyond int64 become reals). Any thread; a json_t belongs to one thread at a
+ * time. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -27,11 +28,20 @@ size_t json_count_values(const char *bytes, size_t length);
  * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
 json_t *json_parse_lenient(const char *bytes, size_t length);
 
-/* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). */
+/* The same for objects of which a few members are read, where others may be large: those that are not `wanted` (names,
+ * and NULL at their end) are checked and left out. What is no object is read as it is. */
+json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted);
+
+/* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). False, and nothing is
+ * appended, where it does not fit, or where a string of the tree is not UTF-8. */
 bool json_append(struct buf *out, const json_t *value);
 
 /* Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 bool json_append_string(struct buf *out, const char *text, size_t length);
+
+/* A JSON string as json_stringn makes it, but faster where the text is long. NULL where it is not UTF-8. New
+ * reference. */
+json_t *json_string_of(const char *text, size_t length);
 
 /* A JSON string of bytes that may hold invalid UTF-8 (each bad byte becomes U+FFFD). New reference. */
 json_t *json_string_lossy(const char *text, size_t length);

@@ -4,6 +4,9 @@
  * predictions upstream by their ids, on whatever worker it came in. Only ids, errors and counts are kept, never an
  * answer: Replicate has it.
  *
+ * The create of the first try told Replicate that try's deadline (Cancel-After), which nobody can move later. So a
+ * retry, whose own time ends later, may see the prediction cancelled by that: it is told of a timeout.
+ *
  * struct join: one request, with as many places as it has choices; counted. Its *interest* is the number of exchanges
  * that want its answer: while there is any, nobody cancels its predictions. Those of them that have predictions of
  * their own, made or followed, are its *followers*: while there is none, nobody lets go of its predictions either, for
@@ -94,12 +97,18 @@ void join_unfollow(struct join *join);
 void join_hold(struct join *join);
 void join_release(struct join *join, bool is_decided);
 
+/* When the time of the first try is over. */
+int64_t join_deadline_ms(const struct join *join);
+
 /* May whoever has a prediction of it forget that, without a cancel: does another follow it, or has it succeeded? */
 bool join_may_let_go(struct join *join);
 
 /* May its predictions be cancelled: is there no interest beyond `own` (0 or 1) of the caller's? When yes, nobody can
  * join it any more, unless to be told the error that it has ended with. */
 bool join_may_cancel(struct join *join, size_t own);
+
+/* Of several that have the same prediction and want it no longer, one cancels it: true for the first that asks. */
+bool join_claim_cancel(struct join *join, size_t index, const char *id);
 
 enum join_state {
     JOIN_WAITING, /* not all of its predictions are created yet, or it has failed and may go on elsewhere */

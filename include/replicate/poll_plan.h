@@ -41,7 +41,7 @@ struct poll_plan {
 };
 
 /* The pause before its next poll under this load of others. Never shorter than `shortest_ms`; and nobody waits longer
- * than half a minute, or three turns of all where that is more. */
+ * than half a minute, or one and a half turns of all where that is more (give or take the jitter). */
 void poll_plan_make(const struct budget_load *load, const struct poll_moment *moment, struct poll_plan *plan);
 
 /* A factor from 0.8 to 1.2, another one for each prediction and poll, so that those that began together do not go on

@@ -65,6 +65,10 @@ void schemas_free(struct schemas *schemas);
  * thread. */
 struct model_schema *schema_cache_peek(struct schema_cache *cache, const struct schema_source *source);
 
+/* Is nothing known of it only for now: is it being fetched, or did that fail for a reason that may pass (no answer,
+ * HTTP 429 or 5xx)? Any thread. */
+bool schema_cache_may_come(struct schema_cache *cache, const struct schema_source *source);
+
 /* One who waits for a schema; embedded in its owner, who sets on_schema and arg; idle while `schemas` is NULL. */
 struct schema_wait {
     void (*on_schema)(void *arg, struct model_schema *schema);

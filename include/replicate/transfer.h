@@ -46,6 +46,7 @@ struct transfer_request {
      * are freed with it. The buf is left empty, and stays the caller's. NULL = use `body`. */
     struct buf *body_taken;
     bool never_repeat;  /* the body must not go out twice: not even when a kept connection dies under it */
+    bool is_on_new;     /* on a new connection: the kept ones may be dead, too, without anyone having told */
     int64_t timeout_ms; /* for the whole, from the moment it is given to curl; 0 = none */
     size_t max_answer_bytes;
 

@@ -83,6 +83,9 @@ void exchange_hurry(struct exchange_lists *lists);
 /* Fails all that run: the daemon is stopping. */
 void exchange_fail_all(struct exchange_lists *lists, const struct error *error);
 
+/* Tells the status page what `worker` runs. */
+void exchange_publish(struct worker *worker);
+
 /* Frees what is CLOSED; at the end of each turn. */
 void exchange_sweep(struct exchange_lists *lists);
 

@@ -20,6 +20,7 @@
 #include "replicate/uploads.h"
 #include "server/admission.h"
 #include "server/body_memory.h"
+#include "server/board.h"
 #include "server/deployments.h"
 #include "server/exchange.h"
 
@@ -31,6 +32,7 @@ struct shared {
     struct joins *joins;
     struct admission *admission;
     struct body_memory body_memory;
+    struct board *board;
     struct deployments *deployments;
     atomic_bool is_draining;
     int idle_fd; /* an eventfd: a draining worker that has nothing left to do writes 1, once */
@@ -46,6 +48,7 @@ enum worker_message {
 
 struct worker_options {
     struct shared *shared;
+    size_t index;          /* which of them it is, from 0 */
     struct config *config; /* a reference is taken */
     int listen_fd;
     unsigned connection_limit;
@@ -54,6 +57,7 @@ struct worker_options {
 
 struct worker {
     struct shared *shared;
+    size_t index;
     struct config *config; /* the present one */
     struct loop *loop;
     struct http *http;

@@ -72,16 +72,20 @@ bool buf_append_text(struct buf *buf, const char *text)
 bool buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list arguments, again;
+    size_t room = buf->capacity - buf->length;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    /* Straight into what is free, which mostly is enough; else once more. */
+    int length = vsnprintf(room > 0 ? buf->data + buf->length : NULL, room, format, arguments);
     va_end(arguments);
     ensure(length >= 0);
     bool fits = reserve(buf, (size_t)length);
-    if (fits) {
+    if (fits && (size_t)length >= room)
         vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
+    if (fits)
         buf->length += (size_t)length;
-    }
+    else if (buf->data != NULL)
+        buf->data[buf->length] = '\0';
     va_end(again);
     return fits;
 }

@@ -1,40 +1,20 @@
-/* The only file that parses and dumps JSON: jansson, kept strict where security asks for it and made wider
- * where OpenAI's clients need it. */
+/* Trees of JSON: built of what the scanner reads, since jansson's own parser takes many times as long, and mended
+ * where others sent what it refuses. */
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
 
-enum { DEEPEST_NESTING = 512 };
+enum { SMALL_BYTES = 128 };
 
 /* Beyond this an integral real no longer tells which integer was meant. */
 static const double largest_exact_real = 9007199254740992.0;
 
-/* Counts brackets outside of strings before anything recurses; whether they match is the parser's business. */
-static bool is_nested_too_deeply(const char *bytes, size_t length)
-{
-    size_t depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < length; i++) {
-        char byte = bytes[i];
-        if (in_string) {
-            if (byte == '\\')
-                i++;
-            else if (byte == '"')
-                in_string = false;
-        } else if (byte == '"') {
-            in_string = true;
-        } else if (byte == '[' || byte == '{') {
-            if (++depth > DEEPEST_NESTING)
-                return true;
-        } else if ((byte == ']' || byte == '}') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
-}
+/* ---- counting ---- */
 
 /* Behind the quote that ends the string in whose midst `at` is. */
 static const char *string_end(const char *at, const char *end)
@@ -63,89 +43,166 @@ size_t json_count_values(const char *bytes, size_t length)
     return count;
 }
 
-static bool is_blank(const char *bytes, size_t length)
+/* ---- building ---- */
+
+/* The characters with a NUL behind them, in `small` where they fit; else the caller frees. */
+static char *take_text(const struct json_scanned *value, char small[SMALL_BYTES], size_t *length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if (!memchr(" \t\r\n", bytes[i], 4))
-            return false;
-    }
-    return true;
+    char *text = value->length < SMALL_BYTES ? small : xmalloc(value->length + 1);
+    *length = json_scan_unescape(value, text);
+    text[*length] = '\0';
+    return text;
 }
 
-/* Our own words: jansson's text quotes what the client sent, which may be a prompt. */
-static const char *reason(const json_error_t *failure)
+/* The scanner has seen that it is UTF-8. */
+static json_t *build_string(const struct json_scanned *value)
 {
-    switch (json_error_code(failure)) {
-    case json_error_invalid_utf8:
-        return "it has bytes that are not UTF-8";
-    case json_error_premature_end_of_input:
-        return "it ends too early";
-    case json_error_end_of_input_expected:
-        return "there is more text after the end of the value";
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        return "a string holds the NUL character (\\u0000), which is not allowed";
-    case json_error_numeric_overflow:
-        return "a number is too large for a double-precision value";
-    default:
+    char small[SMALL_BYTES];
+    size_t length;
+    if (!value->has_escapes)
+        return json_stringn_nocheck(value->text, value->length);
+    char *text = take_text(value, small, &length);
+    json_t *string = json_stringn_nocheck(text, length);
+    if (text != small)
+        free(text);
+    return string;
+}
+
+static json_t *build(struct json_scan *scan);
+
+static json_t *build_array(struct json_scan *scan)
+{
+    json_t *array = json_array();
+    while (json_scan_item(scan)) {
+        json_t *item = build(scan);
+        if (item != NULL)
+            ensure(json_array_append_new(array, item) == 0);
+    }
+    return array;
+}
+
+/* Of members of one name the last one counts. */
+static void build_member(struct json_scan *scan, const struct json_scanned *key, json_t *object)
+{
+    char small[SMALL_BYTES];
+    size_t length;
+    char *name = take_text(key, small, &length);
+    json_t *member = build(scan);
+    if (member != NULL)
+        ensure(json_object_set_new_nocheck(object, name, member) == 0);
+    if (name != small)
+        free(name);
+}
+
+static json_t *build_object(struct json_scan *scan)
+{
+    json_t *object = json_object();
+    struct json_scanned key;
+    while (json_scan_member(scan, &key))
+        build_member(scan, &key, object);
+    return object;
+}
+
+static json_t *build_scanned(struct json_scan *scan, const struct json_scanned *value)
+{
+    switch (value->kind) {
+    case JSON_SCAN_FALSE:
+        return json_false();
+    case JSON_SCAN_TRUE:
+        return json_true();
+    case JSON_SCAN_INTEGER:
+        return json_integer(value->integer);
+    case JSON_SCAN_REAL:
+        return json_real(value->real);
+    case JSON_SCAN_STRING:
+        return build_string(value);
+    case JSON_SCAN_ARRAY:
+        return build_array(scan);
+    case JSON_SCAN_OBJECT:
+        return build_object(scan);
+    case JSON_SCAN_NULL:
         break;
     }
-    if (strncmp(failure->text, "invalid Unicode", 15) == 0)
-        return "an escape is half of a surrogate pair, as when text is cut in the midst of an emoji";
-    if (strncmp(failure->text, "control character", 17) == 0 || strncmp(failure->text, "unexpected newline", 18) == 0)
-        return "a string holds an unescaped control character";
-    if (strncmp(failure->text, "invalid escape", 14) == 0)
-        return "a string holds an invalid escape";
-    return "invalid token";
+    return json_null();
 }
 
-/* Parsed again with integers as reals, every integer of the document became a real. Those that fit become
- * integers again, so that one huge seed does not turn `"max_tokens": 100` into 100.0. */
-static json_t *narrowed(json_t *value)
+/* NULL where the next value cannot be read; a list or an object may then be half of itself, and the scanner knows. */
+static json_t *build(struct json_scan *scan)
 {
-    int64_t whole;
-    if (json_is_real(value) && json_whole_number(value, &whole)) {
-        json_decref(value);
-        return json_integer(whole);
+    struct json_scanned value;
+    if (!json_scan_value(scan, &value))
+        return NULL;
+    json_t *built = build_scanned(scan, &value);
+    ensure(built != NULL);
+    return built;
+}
+
+static bool is_among(const struct json_scanned *key, const char *const *names)
+{
+    while (*names != NULL && !json_scan_is(key, *names))
+        names++;
+    return *names != NULL;
+}
+
+/* What is not wanted is checked all the same. */
+static json_t *build_wanted(struct json_scan *scan, const char *const *wanted)
+{
+    struct json_scanned value, key;
+    if (!json_scan_value(scan, &value))
+        return NULL;
+    if (value.kind != JSON_SCAN_OBJECT)
+        return build_scanned(scan, &value);
+    json_t *object = json_object();
+    while (json_scan_member(scan, &key)) {
+        if (is_among(&key, wanted))
+            build_member(scan, &key, object);
+        else
+            json_scan_skip(scan);
     }
-    if (json_is_array(value)) {
-        for (size_t i = 0; i < json_array_size(value); i++)
-            json_array_set_new(value, i, narrowed(json_incref(json_array_get(value, i))));
-    } else if (json_is_object(value)) {
-        const char *key;
-        json_t *member;
-        void *next;
-        json_object_foreach_safe(value, next, key, member)
-        {
-            json_object_set_new_nocheck(value, key, narrowed(json_incref(member)));
-        }
-    }
-    return value;
+    return object;
+}
+
+/* In our own words, which never quote what was sent: it may be a prompt. */
+static const char *const reasons[] = {
+    [JSON_SCAN_BAD_TOKEN] = "invalid token",
+    [JSON_SCAN_BAD_UTF8] = "it has bytes that are not UTF-8",
+    [JSON_SCAN_BAD_ESCAPE] = "a string holds an invalid escape",
+    [JSON_SCAN_SURROGATE] = "an escape is half of a surrogate pair, as when text is cut in the midst of an emoji",
+    [JSON_SCAN_CONTROL] = "a string holds an unescaped control character",
+    [JSON_SCAN_NUL] = "a string holds the NUL character (\\u0000), which is not allowed",
+    [JSON_SCAN_OVERFLOW] = "a number is too large for a double-precision value",
+    [JSON_SCAN_TOO_EARLY] = "it ends too early",
+    [JSON_SCAN_TOO_LATE] = "there is more text after the end of the value",
+};
+
+static bool refuse(const struct json_scan *scan, struct error *err)
+{
+    if (scan->fault == JSON_SCAN_TOO_DEEP)
+        return error_set(err, ERROR_BAD_REQUEST, NULL,
+                         "The request body nests arrays and objects more than %d levels deep. Send flatter JSON.",
+                         (int)JSON_SCAN_DEPTH);
+    if (scan->fault == JSON_SCAN_EMPTY)
+        return error_set(err, ERROR_BAD_REQUEST, NULL, "The request body is empty. Send a JSON object.");
+    return error_set(err, ERROR_BAD_REQUEST, NULL, "The request body is not valid JSON: %s near byte %zu.",
+                     reasons[scan->fault], (size_t)(scan->at - scan->begin));
+}
+
+/* `wanted`: the members that are, or NULL for all. */
+static json_t *parse(const char *bytes, size_t length, const char *const *wanted, struct error *err)
+{
+    struct json_scan scan;
+    json_scan_init(&scan, bytes, length);
+    json_t *value = wanted != NULL ? build_wanted(&scan, wanted) : build(&scan);
+    if (json_scan_end(&scan))
+        return value;
+    refuse(&scan, err);
+    json_decref(value);
+    return NULL;
 }
 
 json_t *json_parse(const char *bytes, size_t length, struct error *err)
 {
-    if (is_blank(bytes, length)) {
-        error_set(err, ERROR_BAD_REQUEST, NULL, "The request body is empty. Send a JSON object.");
-        return NULL;
-    }
-    if (is_nested_too_deeply(bytes, length)) {
-        error_set(err, ERROR_BAD_REQUEST, NULL,
-                  "The request body nests arrays and objects more than %d levels deep. Send flatter JSON.",
-                  (int)DEEPEST_NESTING);
-        return NULL;
-    }
-    json_error_t failure;
-    json_t *value = json_loadb(bytes, length, JSON_DECODE_ANY, &failure);
-    if (!value && json_error_code(&failure) == json_error_numeric_overflow) {
-        value = json_loadb(bytes, length, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &failure);
-        if (value)
-            value = narrowed(value);
-    }
-    if (!value)
-        error_set(err, ERROR_BAD_REQUEST, NULL, "The request body is not valid JSON: %s near byte %d.",
-                  reason(&failure), failure.position);
-    return value;
+    return parse(bytes, length, NULL, err);
 }
 
 /* ---- mending ---- */
@@ -202,84 +259,43 @@ static bool mend(const char *bytes, size_t length, struct buf *mended)
     return is_changed;
 }
 
-json_t *json_parse_lenient(const char *bytes, size_t length)
+json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted)
 {
-    json_t *value = json_parse(bytes, length, NULL);
+    json_t *value = parse(bytes, length, wanted, NULL);
     if (value != NULL || length == 0)
         return value;
     struct buf mended;
     buf_init(&mended, length * 3);
     if (mend(bytes, length, &mended))
-        value = json_parse(buf_text(&mended), mended.length, NULL);
+        value = parse(buf_text(&mended), mended.length, wanted, NULL);
     buf_dispose(&mended);
     return value;
 }
 
-/* ---- writing ---- */
-
-/* Half a value is worth nothing: what an append that overflowed has left is taken back. */
-static bool settle(struct buf *out, size_t length_before, bool succeeded)
+json_t *json_parse_lenient(const char *bytes, size_t length)
 {
-    if (!succeeded && out->length > length_before) {
-        out->length = length_before;
-        out->data[length_before] = '\0';
+    return json_parse_members(bytes, length, NULL);
+}
+
+/* What is not plain, but ASCII, needs an escape when it is written, and nothing here. */
+static bool is_utf8(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length; at++) {
+        at += json_plain_length(text + at, length - at);
+        if (at < length && (unsigned char)text[at] >= 0x80)
+            return false;
     }
-    return succeeded;
+    return true;
 }
 
-static int append_chunk(const char *chunk, size_t length, void *out)
+json_t *json_string_of(const char *text, size_t length)
 {
-    return buf_append(out, chunk, length) ? 0 : -1;
-}
-
-bool json_append(struct buf *out, const json_t *value)
-{
-    ensure(value);
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
-    size_t before = out->length;
-    int failed = json_dump_callback(value, append_chunk, out, flags);
-    return settle(out, before, failed == 0 && !out->overflowed);
-}
-
-/* How many bytes at the start of `text` stand in a JSON string as they are. */
-static size_t plain_length(const char *text, size_t length)
-{
-    size_t at = 0;
-    while (at < length) {
-        unsigned char byte = (unsigned char)text[at];
-        if (byte < 0x20 || byte == '"' || byte == '\\' || byte == 0x7F)
-            break;
-        size_t sequence = byte < 0x80 ? 1 : utf8_sequence(text + at, length - at);
-        if (sequence == 0)
-            break;
-        at += sequence;
-    }
-    return at;
-}
-
-bool json_append_string(struct buf *out, const char *text, size_t length)
-{
-    size_t before = out->length;
-    buf_append(out, "\"", 1);
-    for (size_t at = 0; at < length && !out->overflowed;) {
-        size_t plain = plain_length(text + at, length - at);
-        if (plain) {
-            buf_append(out, text + at, plain);
-            at += plain;
-            continue;
-        }
-        char escaped[UTF8_ESCAPE_BYTES];
-        size_t used;
-        size_t escaped_length = utf8_escape(escaped, text + at, length - at, &used);
-        buf_append(out, escaped, escaped_length);
-        at += used;
-    }
-    return settle(out, before, buf_append(out, "\"", 1));
+    return is_utf8(text, length) ? json_stringn_nocheck(text, length) : NULL;
 }
 
 json_t *json_string_lossy(const char *text, size_t length)
 {
-    json_t *string = json_stringn(text, length);
+    json_t *string = json_string_of(text, length);
     if (string)
         return string;
     /* Not valid UTF-8. The replacement is three bytes where there was one. */
@@ -293,7 +309,7 @@ json_t *json_string_lossy(const char *text, size_t length)
             buf_append(&repaired, "\xEF\xBF\xBD", 3);
         at += sequence ? sequence : 1;
     }
-    string = json_stringn(buf_text(&repaired), repaired.length);
+    string = json_string_of(buf_text(&repaired), repaired.length);
     buf_dispose(&repaired);
     ensure(string);
     return string;

@@ -60,7 +60,7 @@ const struct model_input *model_view_pick_accepted(const struct model_view *mode
         return NULL;
     /* The same model without the inputs that are out of the question. */
     struct model_schema some = *model->schema;
-    some.inputs = xcalloc(some.input_count + 1, sizeof *some.inputs);
+    some.inputs = xmalloc((some.input_count + 1) * sizeof *some.inputs);
     some.input_count = 0;
     for (size_t i = 0; i < model->schema->input_count; i++)
         if (accepts(&model->schema->inputs[i].value))

@@ -11,7 +11,7 @@
 
 json_t *mapping_text(const struct buf *text)
 {
-    json_t *value = json_stringn(buf_text(text), text->length);
+    json_t *value = json_string_of(buf_text(text), text->length);
     ensure(value != NULL); /* made of parsed strings, so it is UTF-8 */
     return value;
 }

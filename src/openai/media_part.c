@@ -290,9 +290,9 @@ static bool check_type(struct media_part *media, const struct data_uri *uri, str
 
 static bool check_data(const struct media_part *media, const struct data_uri *uri, struct error *err)
 {
-    if (!data_uri_is_sound(uri))
+    size_t size;
+    if (!data_uri_measure(uri, &size))
         return error_set(err, ERROR_INVALID_VALUE, media->path, "`%s` does not hold well-formed base64.", media->path);
-    size_t size = data_uri_size(uri);
     if (size == 0)
         return error_set(err, ERROR_INVALID_VALUE, media->path, "`%s` holds no data.", media->path);
     if (size > DATA_MAX_BYTES)
@@ -341,7 +341,7 @@ json_t *media_part_uri(const struct media_part *media)
     buf_printf(&out, "data:%s%s,", media->type, uri.is_base64 ? ";base64" : "");
     buf_append(&out, uri.payload, uri.payload_length);
     ensure(!out.overflowed);
-    json_t *text = json_stringn(buf_text(&out), out.length);
+    json_t *text = json_string_of(buf_text(&out), out.length);
     ensure(text != NULL); /* a piece of parsed JSON behind plain ASCII */
     buf_dispose(&out);
     return text;

@@ -121,8 +121,13 @@ static bool parse_object(const json_t *root, const char *token, struct api_predi
 bool api_prediction_parse(const char *bytes, size_t length, const char *token, struct api_prediction *prediction,
                           struct error *err)
 {
+    /* The rest may be large: the input comes back with every answer. */
+    static const char *const members[] = {
+        "id",   "status", "version",    "output",     "error",        "metrics",
+        "logs", "urls",   "created_at", "started_at", "completed_at", NULL,
+    };
     memset(prediction, 0, sizeof *prediction);
-    json_t *root = json_parse_lenient(bytes, length);
+    json_t *root = json_parse_members(bytes, length, members);
     if (root == NULL)
         return error_set(err, ERROR_UPSTREAM_ERROR, NULL,
                          "Replicate sent an answer that is not JSON where a prediction was expected.");

@@ -11,15 +11,11 @@
 
 #include "base/ensure.h"
 #include "base/list.h"
+#include "joins_int.h"
 
 enum {
     BUCKETS = 16384,   /* a power of two */
     PURGE_AT_ONCE = 8, /* looked at on each entry, so that none pays for all */
-};
-
-/* A place in a bucket, which is left without a walk through it: of one request there may be thousands. */
-struct chain_link {
-    struct chain_link *next, **place; /* place: what points to this one */
 };
 
 struct join {
@@ -33,7 +29,10 @@ struct join {
     struct error *error;         /* with which it ended; NULL = none */
     int64_t until_ms;            /* without interest it is forgotten then */
     struct join_request request; /* its alias is owned */
-    char ids[][JOIN_ID_BYTES];
+    struct join_choice {
+        char id[JOIN_ID_BYTES];
+        bool is_cancelled;
+    } predictions[]; /* one per choice */
 };
 
 struct joins {
@@ -85,22 +84,6 @@ static struct join *newest(struct join *join)
     while (join->next != NULL)
         join = join->next;
     return join;
-}
-
-static void chain_add(struct chain_link **bucket, struct chain_link *link)
-{
-    link->next = *bucket;
-    link->place = bucket;
-    if (link->next != NULL)
-        link->next->place = &link->next;
-    *bucket = link;
-}
-
-static void chain_remove(struct chain_link *link)
-{
-    *link->place = link->next;
-    if (link->next != NULL)
-        link->next->place = link->place;
 }
 
 static void list_entry_in(struct joins *joins, struct join *join)
@@ -175,7 +158,7 @@ static struct join *new_join(struct joins *joins, const struct join_request *req
 {
     if (joins->by_age.length >= JOINS_MAX)
         return NULL;
-    struct join *join = xcalloc(1, sizeof *join + request->choices * sizeof join->ids[0]);
+    struct join *join = xcalloc(1, sizeof *join + request->choices * sizeof join->predictions[0]);
     join->joins = joins;
     join->request = *request;
     join->request.alias = request->alias == NULL ? NULL : xstrdup(request->alias);
@@ -333,7 +316,8 @@ void join_created(struct join *join, size_t index, const char *id)
         return;
     pthread_mutex_lock(&join->joins->mutex);
     ensure(index < join->request.choices);
-    snprintf(join->ids[index], sizeof join->ids[index], "%s", id);
+    snprintf(join->predictions[index].id, sizeof join->predictions[index].id, "%s", id);
+    join->predictions[index].is_cancelled = false;
     pthread_mutex_unlock(&join->joins->mutex);
 }
 
@@ -437,6 +421,25 @@ bool join_may_cancel(struct join *join, size_t own)
     return may;
 }
 
+/* Never changes, so it needs no lock. */
+int64_t join_deadline_ms(const struct join *join)
+{
+    return join == NULL ? INT64_MAX : join->request.deadline_ms;
+}
+
+bool join_claim_cancel(struct join *join, size_t index, const char *id)
+{
+    if (join == NULL)
+        return true;
+    pthread_mutex_lock(&join->joins->mutex);
+    ensure(index < join->request.choices);
+    struct join_choice *choice = &join->predictions[index];
+    bool is_shared = strcmp(choice->id, id) == 0, is_first = !is_shared || !choice->is_cancelled;
+    choice->is_cancelled = choice->is_cancelled || is_shared;
+    pthread_mutex_unlock(&join->joins->mutex);
+    return is_first;
+}
+
 /* What has ended needs nobody any more; of several choices it is not known that all have. */
 static bool may_let_go(const struct join *join)
 {
@@ -468,9 +471,9 @@ static enum join_state look(const struct join *join, char (*ids)[JOIN_ID_BYTES],
     if (join->is_gone)
         return JOIN_GONE;
     for (size_t i = 0; i < join->request.choices; i++) {
-        if (join->ids[i][0] == '\0')
+        if (join->predictions[i].id[0] == '\0')
             return JOIN_WAITING;
-        memcpy(ids[i], join->ids[i], JOIN_ID_BYTES);
+        memcpy(ids[i], join->predictions[i].id, JOIN_ID_BYTES);
     }
     return JOIN_RUNNING;
 }

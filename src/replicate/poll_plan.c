@@ -11,7 +11,6 @@ enum {
     PARTS_MAX = 8, /* a new time counts one part in so many */
     UNKNOWN_MS = 10 * 1000,
     LONGEST_MS = 30 * 1000,
-    LONGEST_TURNS = 3,
     BACKLOG_MS = 10 * 1000, /* from so much on it is worked off with half of the budget */
     STEPS_LEAST = 64,       /* in which the future is looked at */
 };
@@ -21,6 +20,9 @@ static const double least_deviation = 0.06; /* no model is more regular, as far 
 static const double planned_part = 0.95;    /* of the budget, so that no backlog builds up */
 static const double least_rest = 0.25;      /* of that, for all but those that are asked as seldom as may be */
 static const double told_part = 0.25;       /* of the urgency, where a stream tells the end */
+/* Of asking each in turn. Two thirds of the budget are then spent at most on those that are not likely to end; with
+ * fewer turns that eats up what the plan is for, with more the few that end unlike their model are noticed late. */
+static const double longest_turns = 1.5;
 static const double step_growth = 1.1;
 static const double pi = 3.14159265358979;
 
@@ -115,7 +117,7 @@ void poll_plan_make(const struct budget_load *load, const struct poll_moment *mo
 {
     double shortest_ms = moment->shortest_ms < 1 ? 1 : (double)moment->shortest_ms;
     double turn_ms = (double)(load->waiting + 1) / load->calls_per_ms;
-    double longest_ms = fmax(fmax(LONGEST_MS, LONGEST_TURNS * turn_ms), shortest_ms);
+    double longest_ms = fmax(fmax(LONGEST_MS, longest_turns * turn_ms), shortest_ms);
     double calls_per_ms = load->calls_per_ms * planned_part / (1 + fmin(1, (double)load->backlog_ms / BACKLOG_MS));
     double worth = worth_of(load, calls_per_ms, urgency(moment, shortest_ms));
     double delay_ms = gathering_ms(moment, worth, longest_ms);

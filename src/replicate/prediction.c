@@ -183,6 +183,22 @@ bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms)
     return wait_ms < prediction->job->deadline_ms - clock_now_ms();
 }
 
+/* Replicate ends a prediction at the deadline of the try that created it, which one that follows it outlives. */
+static void failure_error(const struct prediction *prediction, const struct api_prediction *answer, struct error *error)
+{
+    const struct job *job = prediction->job;
+    bool is_outlived = job->follow_id[0] != '\0' && clock_now_ms() >= join_deadline_ms(prediction->join);
+    if (answer->status != API_STATUS_CANCELED || !is_outlived) {
+        api_failure_error(answer, error);
+        return;
+    }
+    error_set(
+        error, ERROR_TIMEOUT, NULL,
+        "The model did not answer in time: Replicate ended the prediction %s at the deadline of an earlier try of "
+        "this request, which had created it.%s%s",
+        prediction->id, job->timeout_hint == NULL ? "" : " ", job->timeout_hint == NULL ? "" : job->timeout_hint);
+}
+
 static void conclude(struct prediction *prediction, struct api_prediction *answer)
 {
     if (answer->status == API_STATUS_SUCCEEDED) {
@@ -194,7 +210,7 @@ static void conclude(struct prediction *prediction, struct api_prediction *answe
         snprintf(answer->error_text, sizeof answer->error_text, "%s", prediction->stream.error_text);
     prediction_note_end(prediction, answer);
     struct error error = {0};
-    api_failure_error(answer, &error);
+    failure_error(prediction, answer, &error);
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_failed_total, 1);
     prediction_fail(prediction, &error);
 }

@@ -93,6 +93,7 @@ struct prediction {
     int failed_polls, refused_polls, missing_polls; /* in a row */
     int unreadable_polls;                           /* in a row: of HTTP 200, and no prediction */
     int settling_polls;                             /* since the stream said that it is done */
+    int lost_calls; /* polls and cancels in a row: the next one takes a new connection */
     int cancels;
     int64_t cancel_until_ms;
 
@@ -143,7 +144,7 @@ void prediction_sleep(struct prediction *prediction, int64_t delay_ms);
 void prediction_poll_after(struct prediction *prediction, int64_t delay_ms);       /* the same, in the state it is in */
 void prediction_give_up(struct prediction *prediction, const struct error *error); /* reports, and cancels it */
 void prediction_poll(struct prediction *prediction);
-void prediction_start_cancel(struct prediction *prediction);
+void prediction_start_cancel(struct prediction *prediction); /* ends it where another cancels it */
 void prediction_try_cancel(struct prediction *prediction);
 
 /* --- prediction_plan.c --- */

@@ -14,7 +14,9 @@ enum {
     REFUSED_POLLS_MAX = 3, /* a gateway may answer 401 once by mistake, hardly three times in a row */
     MISSING_POLLS_MAX = 5, /* a prediction that was just created may be unknown to a lagging replica */
     HOLD_LONGEST_MS = 60 * 1000,
-    CANCEL_BOUND_MS = 5 * 1000,
+    POLL_TRY_MS = 10 * 1000,
+    CANCEL_TRY_MS = 2 * 1000,
+    CANCEL_BOUND_MS = 5 * 1000, /* for all tries together */
 };
 
 void prediction_sleep(struct prediction *prediction, int64_t delay_ms)
@@ -44,10 +46,16 @@ static struct transfer *call(struct prediction *prediction, const char *method, 
         .token = job->token,
         .headers = job->headers,
         .header_count = job->header_count,
+        .is_on_new = prediction->lost_calls > 0,
         .timeout_ms = timeout_ms,
         .max_answer_bytes = PREDICTION_ANSWER_BYTES,
     };
     return transfer_start(prediction->engine->options.transfers, &request, on_done, prediction);
+}
+
+static void note_loss(struct prediction *prediction, const struct transfer_answer *answer)
+{
+    prediction->lost_calls = answer->result == TRANSFER_LOST ? prediction->lost_calls + 1 : 0;
 }
 
 /* Tells the observer, and cancels what may still be running. */
@@ -126,6 +134,7 @@ static void on_poll_done(void *arg, const struct transfer_answer *answer)
     struct prediction *prediction = arg;
     struct api_prediction parsed;
     prediction->transfer = NULL;
+    note_loss(prediction, answer);
     budget_learn(prediction->budget, BUDGET_CALLS, clock_now_ms(), answer->ratelimit_remaining,
                  answer->ratelimit_reset_ms);
     if (!parse_poll(prediction, answer, &parsed)) {
@@ -151,6 +160,13 @@ static bool has_turn(struct prediction *prediction)
     return place_ms <= now_ms;
 }
 
+/* Silence is not waited out for long; but what was lost may also be a large answer that takes its time. */
+static int64_t poll_try_ms(const struct prediction *prediction)
+{
+    int64_t try_ms = (int64_t)POLL_TRY_MS * (prediction->lost_calls + 1);
+    return try_ms < PREDICTION_CALL_MS ? try_ms : PREDICTION_CALL_MS;
+}
+
 /* Called when the pause is over, and again when a place in the budget comes up. */
 void prediction_poll(struct prediction *prediction)
 {
@@ -165,7 +181,7 @@ void prediction_poll(struct prediction *prediction)
     /* A stream that is silent goes on beside its polls. */
     if (prediction->state != PREDICTION_STREAMING)
         prediction_set_state(prediction, PREDICTION_POLLING);
-    prediction->transfer = call(prediction, "GET", buf_text(&url), PREDICTION_CALL_MS, on_poll_done);
+    prediction->transfer = call(prediction, "GET", buf_text(&url), poll_try_ms(prediction), on_poll_done);
     buf_dispose(&url);
 }
 
@@ -183,6 +199,7 @@ static void on_cancel_done(void *arg, const struct transfer_answer *answer)
 {
     struct prediction *prediction = arg;
     prediction->transfer = NULL;
+    note_loss(prediction, answer);
     if (is_settled(answer)) {
         log_write(LOG_LEVEL_INFO, "prediction_cancelled", log_text("request_id", prediction->job->request_id),
                   log_text("prediction_id", prediction->id), log_number("status", answer->status));
@@ -194,7 +211,7 @@ static void on_cancel_done(void *arg, const struct transfer_answer *answer)
     loop_timer_set(prediction->engine->options.loop, &prediction->step, clock_now_ms() + wait_ms);
 }
 
-/* Each try gets what is left of the bound, so that the last one cannot outlast it. */
+/* Silence leaves time for another try; the last one cannot outlast the bound. */
 void prediction_try_cancel(struct prediction *prediction)
 {
     int64_t remaining_ms = prediction->cancel_until_ms - clock_now_ms();
@@ -204,15 +221,21 @@ void prediction_try_cancel(struct prediction *prediction)
     buf_init(&url, PREDICTION_URL_BYTES);
     ensure(api_cancel_url(prediction->job, prediction->id, &url));
     prediction->cancels++;
-    prediction->transfer = call(prediction, "POST", buf_text(&url), remaining_ms, on_cancel_done);
+    int64_t try_ms = remaining_ms < CANCEL_TRY_MS ? remaining_ms : CANCEL_TRY_MS;
+    prediction->transfer = call(prediction, "POST", buf_text(&url), try_ms, on_cancel_done);
     buf_dispose(&url);
 }
 
-/* From here on nobody waits; what is left is to tell Replicate, within a bound of its own. */
+/* From here on nobody waits; what is left is to tell Replicate, within a bound of its own. Where another that shared it
+ * does so, nothing is left. */
 void prediction_start_cancel(struct prediction *prediction)
 {
     struct loop *loop = prediction->engine->options.loop;
     ensure(prediction->id[0] != '\0');
+    if (!join_claim_cancel(prediction->join, prediction->index, prediction->id)) {
+        prediction_end(prediction);
+        return;
+    }
     metrics_add_at(prediction->engine->options.metrics, METRIC_cancels_total, prediction->reason, 0, 1);
     transfer_cancel(&prediction->transfer);
     prediction_stream_close(prediction);

@@ -24,6 +24,7 @@ struct entry {
     struct model_schema *schema; /* NULL = none known */
     int64_t fetched_ms;          /* clock_now_ms(); before our start where it came from disk */
     int64_t quiet_until_ms;      /* after a failure nobody asks before */
+    bool has_failed_for_now;     /* the last fetch, for a reason that may pass */
     bool is_fetching;            /* by the one worker that was told to */
     int64_t asked_ms;            /* when that began */
     bool has_kept_waiting;       /* for an answer, a failure or as long as it could: nobody waits a second time */
@@ -265,6 +266,19 @@ struct model_schema *schema_cache_peek(struct schema_cache *cache, const struct 
     return schema;
 }
 
+bool schema_cache_may_come(struct schema_cache *cache, const struct schema_source *source)
+{
+    char *key = schema_key(source);
+    if (key == NULL)
+        return false;
+    pthread_mutex_lock(&cache->mutex);
+    const struct entry *entry = *place_of(cache, key);
+    bool may_come = entry != NULL && entry->schema == NULL && (entry->is_fetching || entry->has_failed_for_now);
+    pthread_mutex_unlock(&cache->mutex);
+    free(key);
+    return may_come;
+}
+
 /* ---- deciding ---- */
 
 /* The entry of a fetch that has ended, which is there: what is being fetched is not forgotten. */
@@ -303,11 +317,12 @@ void schema_cache_keep(struct schema_cache *cache, const char *key, struct model
 }
 
 /* What was known before goes on to serve. */
-void schema_cache_fail(struct schema_cache *cache, const char *key)
+void schema_cache_fail(struct schema_cache *cache, const char *key, bool is_passing)
 {
     pthread_mutex_lock(&cache->mutex);
     struct entry *entry = end_fetch(cache, key);
     entry->quiet_until_ms = clock_now_ms() + SCHEMA_FAILED_MS;
+    entry->has_failed_for_now = is_passing;
     announce(cache);
     pthread_mutex_unlock(&cache->mutex);
 }

@@ -232,23 +232,23 @@ static void fetch_end(struct fetch *fetch)
     schemas_turn(schemas);
 }
 
-/* At the start models that Replicate does not know are no news: the request that names one is told. */
-static void fetch_fail(struct fetch *fetch, int status, const char *text, size_t length)
-{
-    char reason[REASON_BYTES];
-    error_quote(reason, sizeof reason, text, length, fetch->token);
-    enum log_level level = fetch->is_warming && status == 404 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-    log_write(level, "schema_failed", log_text("model", schema_key_reference(fetch->key)), log_text("reason", reason));
-    schema_cache_fail(fetch->schemas->options.cache, fetch->key);
-    fetch_end(fetch);
-}
-
-/* ---- answers ---- */
-
 static bool is_passing(const struct transfer_answer *answer)
 {
     return answer->result != TRANSFER_ANSWERED || answer->status == 429 || answer->status >= 500;
 }
+
+/* At the start models that Replicate does not know are no news: the request that names one is told. */
+static void fetch_fail(struct fetch *fetch, const struct transfer_answer *answer, const char *text, size_t length)
+{
+    char reason[REASON_BYTES];
+    error_quote(reason, sizeof reason, text, length, fetch->token);
+    enum log_level level = fetch->is_warming && answer->status == 404 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    log_write(level, "schema_failed", log_text("model", schema_key_reference(fetch->key)), log_text("reason", reason));
+    schema_cache_fail(fetch->schemas->options.cache, fetch->key, is_passing(answer));
+    fetch_end(fetch);
+}
+
+/* ---- answers ---- */
 
 static int64_t retry_wait_ms(const struct fetch *fetch, const struct transfer_answer *answer)
 {
@@ -272,9 +272,9 @@ static void take_refusal(struct fetch *fetch, const struct transfer_answer *answ
     char status[32];
     int length = snprintf(status, sizeof status, "HTTP %d", answer->status);
     if (answer->result == TRANSFER_ANSWERED)
-        fetch_fail(fetch, answer->status, status, (size_t)length);
+        fetch_fail(fetch, answer, status, (size_t)length);
     else
-        fetch_fail(fetch, 0, answer->detail, strlen(answer->detail));
+        fetch_fail(fetch, answer, answer->detail, strlen(answer->detail));
 }
 
 static void take_release(struct fetch *fetch, const struct transfer_answer *answer)
@@ -282,7 +282,7 @@ static void take_release(struct fetch *fetch, const struct transfer_answer *answ
     struct target release;
     struct error err = {0};
     if (!api_deployment_release(answer->body, answer->body_length, fetch->document.name, &release, &err)) {
-        fetch_fail(fetch, answer->status, err.message, strlen(err.message));
+        fetch_fail(fetch, answer, err.message, strlen(err.message));
         return;
     }
     target_dispose(&fetch->document);
@@ -304,7 +304,7 @@ static void take_document(struct fetch *fetch, const struct transfer_answer *ans
     struct error err = {0};
     struct model_schema *schema = model_schema_parse(answer->body, answer->body_length, &err);
     if (schema == NULL) {
-        fetch_fail(fetch, answer->status, err.message, strlen(err.message));
+        fetch_fail(fetch, answer, err.message, strlen(err.message));
         return;
     }
     learn_version(fetch, schema);
@@ -422,7 +422,7 @@ void schemas_free(struct schemas *schemas)
         fetch_free(list_entry(link, struct fetch, link));
     while ((link = list_first(&schemas->fetches)) != NULL) {
         struct fetch *fetch = list_entry(link, struct fetch, link);
-        schema_cache_fail(cache, fetch->key);
+        schema_cache_fail(cache, fetch->key, true);
         fetch_free(fetch);
     }
     while ((link = list_first(&schemas->waiting)) != NULL)

@@ -51,10 +51,11 @@ struct schema_view {
 
 void schema_cache_ask(struct schema_cache *cache, const char *key, enum schema_need need, struct schema_view *view);
 
-/* What came of a fetch. The cache takes a reference of its own; `bytes` is the document. */
+/* What came of a fetch. The cache takes a reference of its own; `bytes` is the document. A failure is passing where
+ * another try may fare better. */
 void schema_cache_keep(struct schema_cache *cache, const char *key, struct model_schema *schema, const char *bytes,
                        size_t length);
-void schema_cache_fail(struct schema_cache *cache, const char *key);
+void schema_cache_fail(struct schema_cache *cache, const char *key, bool is_passing);
 
 /* Is there nothing left to wait for? *schema is what is known (a reference for the caller), or NULL. */
 bool schema_cache_is_decided(struct schema_cache *cache, const char *key, struct model_schema **schema);

@@ -1,5 +1,5 @@
 /* HTTP exchanges with Replicate by libcurl: its multis and its handles, what is asked of it, and what its result means.
- * The only file that knows curl.
+ * The only file that knows curl, besides transfer_prune.c and transfer_global.c.
  *
  * Streams have multis of their own: with very many handles a multi becomes slow for all. Nothing is told to users in
  * here while curl is on the stack, see drive(). */
@@ -33,6 +33,7 @@ struct transfer_multi {
     struct transfer_curl *curl;
     CURLM *multi;
     struct transfer_sockets sockets;
+    struct transfer_prune prune;
     struct loop_timer timer; /* curl's one timer */
     size_t handle_count;
 };
@@ -197,8 +198,8 @@ static void handle_free(struct transfer_handle *handle)
 static bool needs_new_connection(const struct transfer_handle *handle)
 {
     const struct transfer_wire *wire = &handle->transfer->wire;
-    if (!wire->never_repeat)
-        return false;
+    if (wire->is_on_new || !wire->never_repeat)
+        return wire->is_on_new;
     return wire->body_length == 0 || transfer_sockets_saw_death(&handle->multi->sockets, UNCHECKED_CONNECTION_MS);
 }
 
@@ -261,6 +262,7 @@ static void multi_init(struct transfer_multi *multi, struct transfer_curl *curl,
     ensure(multi->multi);
     loop_timer_init(&multi->timer, on_timer_due, multi);
     transfer_sockets_init(&multi->sockets, curl->transfers->loop, on_socket_ready, multi);
+    transfer_prune_init(&multi->prune, curl->transfers->loop, multi->multi, &multi->sockets);
     set_multi_option(multi->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     set_multi_option(multi->multi, CURLMOPT_SOCKETDATA, multi);
     set_multi_option(multi->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
@@ -272,6 +274,7 @@ static void multi_init(struct transfer_multi *multi, struct transfer_curl *curl,
 static void multi_dispose(struct transfer_multi *multi)
 {
     ensure(multi->handle_count == 0);
+    transfer_prune_dispose(&multi->prune);
     /* Closes the kept connections, by our callbacks; so the sockets and the timer go after it. */
     ensure(curl_multi_cleanup(multi->multi) == CURLM_OK);
     transfer_sockets_dispose(&multi->sockets);
@@ -424,8 +427,9 @@ static void end_complete(struct transfer_multi *multi)
             continue;
         char *handle = NULL;
         CURLcode code = message->data.result;
-        ensure(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) == CURLE_OK && handle);
-        end((struct transfer_handle *)(void *)handle, code);
+        ensure(curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &handle) == CURLE_OK);
+        if (handle) /* else it is one of transfer_prune.c */
+            end((struct transfer_handle *)(void *)handle, code);
     }
 }
 
@@ -451,21 +455,6 @@ void transfer_curl_unpause(struct transfer *transfer)
 }
 
 /* ---- one worker's share of curl ---- */
-
-void transfer_global_init(void)
-{
-    ensure(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
-void transfer_global_cleanup(void)
-{
-    curl_global_cleanup();
-}
-
-const char *transfer_curl_version(void)
-{
-    return curl_version_info(CURLVERSION_NOW)->version;
-}
 
 struct transfer_curl *transfer_curl_new(struct transfers *transfers, const struct transfers_options *options)
 {

@@ -27,7 +27,7 @@ struct transfer_wire {
     size_t body_length, body_given;
     char **lines;
     size_t line_count;
-    bool never_repeat;
+    bool never_repeat, is_on_new;
     int64_t timeout_ms;
 };
 
@@ -52,7 +52,9 @@ struct transfer_sockets {
     void *arg;
     struct transfer_socket **by_fd;
     size_t size;
-    int64_t death_seen_ms; /* when an event came for a kept connection; -1 = never */
+    int64_t death_seen_ms;        /* when an event came for a kept connection; -1 = never */
+    size_t dead;                  /* kept connections that had one */
+    struct transfer_prune *prune; /* is told of them */
 };
 
 void transfer_sockets_init(struct transfer_sockets *sockets, struct loop *loop, transfer_ready_fn on_ready, void *arg);
@@ -67,6 +69,27 @@ void transfer_sockets_want(struct transfer_sockets *sockets, int fd, uint32_t ev
 
 /* Was a kept connection last seen to end, as it seems, within this time? */
 bool transfer_sockets_saw_death(const struct transfer_sockets *sockets, int64_t within_ms);
+
+/* How many kept connections have ended, as it seems, and were not closed yet? */
+size_t transfer_sockets_dead(const struct transfer_sockets *sockets);
+
+/* ---- transfer_prune.c ---- */
+
+struct transfer_prune {
+    struct loop *loop;
+    void *multi; /* curl's */
+    struct transfer_sockets *sockets;
+    struct loop_timer timer;
+    void *request; /* curl's; NULL = none is under way */
+};
+
+/* Of a multi of curl's and its sockets; disposed of before both. */
+void transfer_prune_init(struct transfer_prune *prune, struct loop *loop, void *multi,
+                         struct transfer_sockets *sockets);
+void transfer_prune_dispose(struct transfer_prune *prune);
+
+/* A kept connection has ended: it is closed in a few seconds, if it is not before. */
+void transfer_prune_later(struct transfer_prune *prune);
 
 /* ---- transfer_headers.c ---- */
 

@@ -15,9 +15,16 @@ struct transfer_socket {
     struct loop_watch watch;
     struct transfer_sockets *sockets;
     bool lasting;     /* we will be told of its close */
+    bool dead;        /* an event came between transfers */
     uint32_t wanted;  /* by curl; 0 = between transfers */
     uint32_t watched; /* by epoll */
 };
+
+static void set_dead(struct transfer_socket *socket, bool dead)
+{
+    socket->sockets->dead += (size_t)dead - (size_t)socket->dead;
+    socket->dead = dead;
+}
 
 static void on_socket_event(void *arg, uint32_t events)
 {
@@ -28,6 +35,9 @@ static void on_socket_event(void *arg, uint32_t events)
         sockets->death_seen_ms = clock_now_ms();
         loop_watch_clear(sockets->loop, &socket->watch);
         socket->watched = 0;
+        set_dead(socket, true);
+        if (sockets->prune)
+            transfer_prune_later(sockets->prune);
         return;
     }
     /* The socket may be gone when this returns. */
@@ -67,6 +77,7 @@ static void forget(struct transfer_sockets *sockets, int fd)
     if (!socket)
         return;
     loop_watch_clear(sockets->loop, &socket->watch);
+    set_dead(socket, false);
     sockets->by_fd[fd] = NULL;
     free(socket);
 }
@@ -103,6 +114,7 @@ void transfer_sockets_want(struct transfer_sockets *sockets, int fd, uint32_t ev
     socket->wanted = events;
     if (events == 0 || socket->watched == events)
         return;
+    set_dead(socket, false);
     /* A refusal (no kernel memory) ends this one transfer by its timeout; told of it, curl would give up all. */
     socket->watched = loop_watch_set(sockets->loop, &socket->watch, fd, events) ? events : 0;
 }
@@ -110,4 +122,9 @@ void transfer_sockets_want(struct transfer_sockets *sockets, int fd, uint32_t ev
 bool transfer_sockets_saw_death(const struct transfer_sockets *sockets, int64_t within_ms)
 {
     return sockets->death_seen_ms >= 0 && clock_now_ms() - sockets->death_seen_ms <= within_ms;
+}
+
+size_t transfer_sockets_dead(const struct transfer_sockets *sockets)
+{
+    return sockets->dead;
 }

@@ -78,6 +78,7 @@ void transfer_wire_init(struct transfer_wire *wire, const struct transfer_reques
         .lines = xcalloc(request->header_count + OWN_LINES, sizeof(char *)),
         .method = parse_method(request->method),
         .never_repeat = request->never_repeat,
+        .is_on_new = request->is_on_new,
         /* Whoever reckons a time that is already over does not mean "no limit". */
         .timeout_ms = request->timeout_ms < 0 ? 1 : request->timeout_ms,
     };

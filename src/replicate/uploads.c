@@ -39,13 +39,15 @@ static void uploads_free(struct uploads *uploads)
 
 /* ---- the uploader ---- */
 
+/* One in a turn: to decode a file takes time, in which nobody else is served. */
 static void on_kick_due(void *arg)
 {
     struct uploader *uploader = arg;
-    struct list_link *link;
-    /* A file that cannot be sent ends its request, which may take others out of the queue. */
-    while (uploader->sending < OF_A_WORKER_AT_ONCE && (link = list_shift(&uploader->queue)) != NULL)
-        upload_send(list_entry(link, struct upload, link));
+    struct list_link *link = uploader->sending < OF_A_WORKER_AT_ONCE ? list_shift(&uploader->queue) : NULL;
+    if (link == NULL)
+        return;
+    upload_send(list_entry(link, struct upload, link));
+    uploader_kick(uploader);
 }
 
 struct uploader *uploader_new(struct loop *loop, struct transfers *transfers)

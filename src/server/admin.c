@@ -5,37 +5,36 @@
 
 #include "base/json.h"
 #include "base/metrics.h"
+#include "server/status_page.h"
 
 static const char JSON[] = "application/json";
 
-static void answer_alive(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+static void answer_alive(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
-    (void)config;
-    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
-    buf_append_text(out, is_draining ? "{\"status\":\"shutting_down\"}" : "\"I'm alive!\"");
+    *answer = (struct admin_answer){.status = request->is_draining ? 503 : 200, .content_type = JSON};
+    buf_append_text(out, request->is_draining ? "{\"status\":\"shutting_down\"}" : "\"I'm alive!\"");
 }
 
 /* "Not connected" is what LiteLLM says of its database when it has none; probes written for it look for the key. */
-static void answer_ready(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+static void answer_ready(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
-    (void)config;
-    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
-    buf_printf(out, "{\"status\":\"%s\",\"db\":\"Not connected\"}", is_draining ? "shutting_down" : "healthy");
+    *answer = (struct admin_answer){.status = request->is_draining ? 503 : 200, .content_type = JSON};
+    buf_printf(out, "{\"status\":\"%s\",\"db\":\"Not connected\"}", request->is_draining ? "shutting_down" : "healthy");
 }
 
 /* The process lives, also while it drains: whoever restarts what is dead must not restart it then. */
-static void answer_ok(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+static void answer_ok(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
-    (void)config;
-    (void)is_draining;
-    *answer = (struct admin_answer){200, JSON};
+    (void)request;
+    *answer = (struct admin_answer){.status = 200, .content_type = JSON};
     buf_append_text(out, "{\"status\":\"ok\"}");
 }
 
 /* LiteLLM's shape, without its calls to the models. Names are told only where everybody may use them. */
-static void answer_health(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+static void answer_health(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
-    *answer = (struct admin_answer){is_draining ? 503 : 200, JSON};
+    const struct config *config = request->config;
+    *answer = (struct admin_answer){.status = request->is_draining ? 503 : 200, .content_type = JSON};
     size_t named = config->key_count == 0 ? config->route_count : 0;
     buf_append_text(out, "{\"healthy_endpoints\":[");
     for (size_t i = 0; i < named; i++) {
@@ -46,27 +45,36 @@ static void answer_health(const struct config *config, bool is_draining, struct 
     buf_printf(out, "],\"unhealthy_endpoints\":[],\"healthy_count\":%zu,\"unhealthy_count\":0}", config->route_count);
 }
 
-static void answer_metrics(const struct config *config, bool is_draining, struct buf *out, struct admin_answer *answer)
+static void answer_metrics(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
-    (void)config;
-    (void)is_draining;
-    *answer = (struct admin_answer){200, "text/plain; version=0.0.4; charset=utf-8"};
+    (void)request;
+    *answer = (struct admin_answer){.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8"};
     metrics_write(out);
 }
 
+static void answer_page(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
+{
+    *answer = (struct admin_answer){.status = 200, .content_type = "text/html; charset=utf-8"};
+    status_page_write(&(struct status_view){request->config, request->board, request->is_draining, request->nonce},
+                      out);
+    status_page_policy(request->nonce, answer->policy, sizeof answer->policy);
+}
+
 static const struct admin_endpoint ENDPOINTS[] = {
-    {"/health", answer_health},
-    {"/health/liveliness", answer_alive},
-    {"/health/liveness", answer_alive},
-    {"/health/readiness", answer_ready},
-    {"/healthz", answer_ok},
-    {"/readyz", answer_ready},
-    {"/metrics", answer_metrics},
+    {"/", answer_page, .is_guarded = true},
+    {"/health", answer_health, .is_health = true},
+    {"/health/liveliness", answer_alive, .is_health = true},
+    {"/health/liveness", answer_alive, .is_health = true},
+    {"/health/readiness", answer_ready, .is_health = true},
+    {"/healthz", answer_ok, .is_health = true},
+    {"/readyz", answer_ready, .is_health = true},
+    {"/metrics", answer_metrics, .is_guarded = false},
 };
 
+/* "/v1/" alone is no other name of the page. */
 static const char *without_version(const char *path)
 {
-    return strncmp(path, "/v1/", 4) == 0 ? path + 3 : path;
+    return strncmp(path, "/v1/", 4) == 0 && path[4] != '\0' ? path + 3 : path;
 }
 
 const struct admin_endpoint *admin_find(const char *path)
@@ -80,5 +88,6 @@ const struct admin_endpoint *admin_find(const char *path)
 
 bool admin_is_health(const char *path)
 {
-    return admin_find(path) != NULL && strcmp(without_version(path), "/metrics") != 0;
+    const struct admin_endpoint *endpoint = admin_find(path);
+    return endpoint != NULL && endpoint->is_health;
 }

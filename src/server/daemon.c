@@ -139,6 +139,7 @@ static void open_shared(struct daemon *daemon)
     daemon->shared.joins = joins_new();
     daemon->shared.schemas = schema_cache_new(daemon->config->cache_dir);
     daemon->shared.admission = admission_new();
+    daemon->shared.board = board_new();
     daemon->shared.deployments = deployments_new();
     atomic_init(&daemon->shared.is_draining, false);
     daemon->shared.idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -154,6 +155,7 @@ static bool start_workers(struct daemon *daemon, struct error *err)
                                      .connection_limit = connections_per_worker(wanted)};
     daemon->workers = xcalloc((size_t)wanted, sizeof(struct worker *));
     for (; daemon->worker_count < (size_t)wanted; daemon->worker_count++) {
+        options.index = daemon->worker_count;
         options.warms = daemon->worker_count == 0;
         struct worker *worker = worker_start(&options, err);
         if (worker == NULL)
@@ -294,6 +296,7 @@ static void close_all(struct daemon *daemon)
         worker_join(daemon->workers[i]);
     free(daemon->workers);
     admission_free(daemon->shared.admission);
+    board_free(daemon->shared.board);
     deployments_free(daemon->shared.deployments);
     joins_free(daemon->shared.joins);
     schema_cache_free(daemon->shared.schemas);

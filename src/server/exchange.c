@@ -199,32 +199,6 @@ void exchange_fail_all(struct exchange_lists *lists, const struct error *error)
 
 /* ---- the head of a request ---- */
 
-static bool is_read_method(const char *method)
-{
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
-
-/* Health and its like: true when the path was one of those. */
-static bool answer_admin(struct exchange *exchange)
-{
-    const struct admin_endpoint *endpoint = admin_find(exchange->request->path);
-    if (endpoint == NULL)
-        return false;
-    if (!is_read_method(exchange->request->method)) {
-        reply_header(&exchange->request->reply, "Allow", "GET, HEAD");
-        struct error err = {0};
-        error_set(&err, ERROR_METHOD_NOT_SUPPORTED, NULL, "%s takes only GET and HEAD.", endpoint->path);
-        exchange_fail(exchange, &err);
-        return true;
-    }
-    struct buf body;
-    struct admin_answer answer;
-    buf_init(&body, ANSWER_MAX_BYTES);
-    endpoint->answer(exchange->config, atomic_load(&exchange->worker->shared->is_draining), &body, &answer);
-    exchange_answer(exchange, answer.status, answer.content_type, &body);
-    return true;
-}
-
 /* A browser asks before it asks: true when this was such a question. */
 static bool answer_preflight(struct exchange *exchange)
 {
@@ -353,7 +327,7 @@ struct exchange *exchange_open(struct worker *worker, struct http_request *reque
         exchange_fail(exchange, framing);
     } else if (!admin_is_health(request->path) && !exchange_check_address(exchange, &err)) {
         exchange_fail(exchange, &err);
-    } else if (!answer_preflight(exchange) && !answer_admin(exchange)) {
+    } else if (!answer_preflight(exchange) && !exchange_answer_admin(exchange)) {
         if (!check_head(exchange, &err))
             exchange_fail(exchange, &err);
         else if (exchange->endpoint->kind == ENDPOINT_LOCAL)
@@ -431,6 +405,7 @@ void exchange_closed(struct exchange *exchange, bool sent)
         exchange->client_is_gone = true;
     sent = sent || exchange->request->reply.was_sent_raw;
     exchange_count(exchange);
+    exchange_note_end(exchange);
     exchange_log(exchange, sent);
     loop_timer_clear(exchange->worker->loop, &exchange->read_timer);
     loop_timer_clear(exchange->worker->loop, &exchange->keepalive);

@@ -1,7 +1,7 @@
 /* What the files of the exchange share: exchange.c (a request's life), exchange_access.c (who asks), exchange_prepare.c
  * (from its body to the model's input), exchange_routes.c (where it runs, and where it goes on), exchange_run.c (its
  * predictions), exchange_join.c (a client that tries again), exchange_stream.c (a streamed answer), exchange_log.c (its
- * line in the log) and exchange_metrics.c (what is counted of it). */
+ * line in the log), exchange_metrics.c (what is counted of it) and exchange_admin.c (the daemon's own endpoints). */
 #ifndef SERVER_EXCHANGE_INT_H
 #define SERVER_EXCHANGE_INT_H
 
@@ -143,6 +143,14 @@ void exchange_count_outcome(const struct exchange *exchange, const struct outcom
 void exchange_count(const struct exchange *exchange);
 /* Why its predictions are let go of now. */
 enum metric_reason exchange_cancel_reason(const struct exchange *exchange);
+
+/* exchange_admin.c */
+/* Health and its like: true when the path was one of those, which is answered. */
+bool exchange_answer_admin(struct exchange *exchange);
+/* The status page is told how a route fared: an error that is the client's own is left out. */
+void exchange_note_route(const struct exchange *exchange, const struct route *route, enum error_kind kind);
+/* The same of the whole request, at its end. */
+void exchange_note_end(const struct exchange *exchange);
 
 /* exchange_prepare.c */
 void exchange_prepare_init(struct exchange *exchange);

@@ -60,6 +60,19 @@ static bool find_route(struct exchange *exchange, struct error *err)
     return true;
 }
 
+/* ---- what the model takes ---- */
+
+/* What a client's own token may see is for that client alone. */
+static struct schema_source source_of(const struct route *route, const struct target *target, const char *token)
+{
+    return (struct schema_source){.target = target,
+                                  .base_url = route->base_url,
+                                  .token = token,
+                                  .is_private = route->token == NULL,
+                                  .headers = route->headers,
+                                  .header_count = route->header_count};
+}
+
 /* ---- from the call to the input ---- */
 
 /* Each choice sends the whole input: what one request makes of itself is bounded as its body is. What is uploaded is
@@ -114,6 +127,23 @@ static void upload(struct exchange *exchange)
     free(hint);
 }
 
+/* Without its schema a model is taken to read text alone. Where that cannot be known only now, it must not sound as if
+ * it were so for ever: the client may try again. */
+static void soften_refusal(const struct exchange *exchange, struct error *err)
+{
+    const struct route *route = exchange->route;
+    struct schema_source source = source_of(route, &exchange->target, exchange_token(exchange));
+    char param[ERROR_PARAM_BYTES];
+    if (err->kind != ERROR_UNSUPPORTED_PARAMETER || exchange->schema != NULL || !route->read_schema ||
+        !schema_cache_may_come(exchange->worker->shared->schemas, &source))
+        return;
+    memcpy(param, err->param, sizeof param);
+    error_set(err, ERROR_UPSTREAM_UNAVAILABLE, NULL,
+              "Replicate does not tell at the moment what this model takes, so it is not known whether `%s` is "
+              "supported, and no prediction was created. Try again later.",
+              param);
+}
+
 /* Takes the reference to the schema. */
 static void map(struct exchange *exchange, struct model_schema *schema)
 {
@@ -121,6 +151,8 @@ static void map(struct exchange *exchange, struct model_schema *schema)
     model_schema_unref(exchange->schema); /* of the model that was tried before */
     exchange->schema = schema;
     exchange->input = mapping_input(&exchange->call, exchange->route, schema, &err);
+    if (exchange->input == NULL)
+        soften_refusal(exchange, &err);
     if (exchange->input != NULL && check_copies(exchange, &err))
         exchange_go_on(exchange);
     else
@@ -155,18 +187,7 @@ void exchange_go_on(struct exchange *exchange)
         begin(exchange);
 }
 
-/* ---- what the model takes ---- */
-
-/* What a client's own token may see is for that client alone. */
-static struct schema_source source_of(const struct route *route, const struct target *target, const char *token)
-{
-    return (struct schema_source){.target = target,
-                                  .base_url = route->base_url,
-                                  .token = token,
-                                  .is_private = route->token == NULL,
-                                  .headers = route->headers,
-                                  .header_count = route->header_count};
-}
+/* ---- the wait for what the model takes ---- */
 
 static void on_schema(void *arg, struct model_schema *schema)
 {

@@ -406,6 +406,7 @@ static void go_on_or_fail(struct exchange *exchange, enum error_kind why)
     exchange->routes.is_adopted = false;
     if (is_in_time(exchange) && !exchange->routes.has_forgotten && settle(exchange, why, &err)) {
         metrics_add_at(exchange->worker->metrics, METRIC_fallbacks_total, failed->metrics_index, 0, 1);
+        exchange_note_route(exchange, failed, why);
         map_anew(exchange);
         return;
     }

@@ -14,6 +14,9 @@
 /* While a worker drains it looks this often whether anything is left. */
 enum { DRAIN_LOOK_MS = 50 };
 
+/* The status page hears of what runs as often, and of the first request soon. */
+enum { PUBLISH_MS = 1000, PUBLISH_SOON_MS = 100 };
+
 struct message {
     struct list_link link;
     enum worker_message what;
@@ -28,6 +31,7 @@ struct worker_thread {
     struct list mailbox;
     bool warms;
     bool is_draining, said_idle, is_stopping; /* the thread's own */
+    struct loop_timer publish;                /* set while anything is open, and once more after it */
 };
 
 static void warm_route(struct worker_thread *thread, const struct route *route)
@@ -141,6 +145,22 @@ static void set_gauges(const struct worker *worker)
     metrics_set(worker->metrics, METRIC_transfers, (int64_t)transfers_count(worker->transfers));
 }
 
+/* An idle worker is not woken for it. */
+static void on_publish_due(void *arg)
+{
+    struct worker_thread *thread = arg;
+    exchange_publish(&thread->worker);
+    if (exchange_lists_open(&thread->worker.exchanges) > 0)
+        loop_timer_set(thread->worker.loop, &thread->publish, clock_now_ms() + PUBLISH_MS);
+}
+
+static void publish_soon(struct worker_thread *thread)
+{
+    const struct exchange_lists *exchanges = &thread->worker.exchanges;
+    if (thread->publish.place == 0 && exchange_lists_open(exchanges) > 0)
+        loop_timer_set(thread->worker.loop, &thread->publish, clock_now_ms() + PUBLISH_SOON_MS);
+}
+
 static void turn(struct worker_thread *thread)
 {
     struct worker *worker = &thread->worker;
@@ -158,6 +178,7 @@ static void turn(struct worker_thread *thread)
     engine_sweep(worker->engine);
     set_gauges(worker);
     say_when_idle(thread);
+    publish_soon(thread);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_relaxed);
 }
 
@@ -166,6 +187,7 @@ static void turn(struct worker_thread *thread)
 static void free_parts(struct worker_thread *thread)
 {
     struct worker *worker = &thread->worker;
+    loop_timer_clear(worker->loop, &thread->publish);
     if (worker->http != NULL) {
         cancel_all(worker);
         http_free(worker->http); /* closes every exchange */
@@ -196,6 +218,8 @@ static void make_parts(struct worker_thread *thread, const struct worker_options
 {
     struct worker *worker = &thread->worker;
     worker->shared = options->shared;
+    worker->index = options->index;
+    loop_timer_init(&thread->publish, on_publish_due, thread);
     atomic_init(&worker->turns, 0);
     worker->config = config_ref(options->config);
     thread->warms = options->warms;

@@ -26,10 +26,10 @@ struct cell {
 };
 
 /* A refusal means that there is nothing to cancel, unless it may pass: then it is sent again, as after an answer that
- * was lost. Silence takes up all the time that a cancel has; here Replicate did as it was asked. */
+ * was lost or did not come in 2 s; here Replicate did as it was asked. */
 static const struct cell cells[FAULT_KIND_COUNT] = {
     [FAULT_REFUSED] = {CANCELLED, LEFT_TO_CANCEL_AFTER, 1},
-    [FAULT_SILENT] = {CANCELLED, CANCELLED, 1},
+    [FAULT_SILENT] = {CANCELLED, CANCELLED, 2},
     [FAULT_CLOSED] = {CANCELLED, LEFT_TO_CANCEL_AFTER, 2},
     [FAULT_SERVED_AND_CLOSED] = {CANCELLED, CANCELLED, 2},
     [FAULT_RESET] = {CANCELLED, LEFT_TO_CANCEL_AFTER, 2},

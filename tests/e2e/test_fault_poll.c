@@ -129,12 +129,12 @@ START_TEST(a_fault_of_all_polls_ends_in_the_right_error_and_a_cancel)
 }
 END_TEST
 
-/* A poll that is never answered is given up after half a minute, and the next one tells the end. */
+/* A poll that is never answered is given up after ten seconds, and the next one tells the end. */
 START_TEST(a_silent_poll_is_given_up_and_made_again)
 {
     const struct sim_plan plan = {.model = BRIDGE_MODEL, .official = true, .boot_ms = 100};
     struct http_response response = {0};
-    fault_lab_open(&lab, NULL, 90000, "read_schema: false\n");
+    fault_lab_open(&lab, NULL, 25000, "read_schema: false\n");
     fault_lab_plan(&lab, FAULT_SILENT, &plan);
     fault_lab_strike(&lab, FAULT_SILENT, SIM_GET, 1, 0);
     struct http_connection *client = fault_lab_ask(&lab, FAULT_SILENT, "", NULL);

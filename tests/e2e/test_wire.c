@@ -216,7 +216,7 @@ static const struct {
     int status;
     const char *code, *allow;
 } strange[] = {
-    {"GET", "/", 404, NULL, NULL},
+    {"GET", "/unknown", 404, NULL, NULL},
     {"GET", "/v1", 404, NULL, NULL},
     {"POST", "/v1/chat/completion", 404, NULL, NULL},
     {"GET", "/v1/chat/completions/more", 404, NULL, NULL},

@@ -80,6 +80,7 @@ void bench_setup(void)
                                    .routes = bench.routes,
                                    .route_count = 2};
     bench.shared.admission = admission_new();
+    bench.shared.board = board_new();
     bench.shared.joins = joins_new();
     bench.shared.deployments = deployments_new();
     bench.worker.shared = &bench.shared;
@@ -145,6 +146,7 @@ void bench_teardown(void)
     joins_free(bench.shared.joins);
     deployments_free(bench.shared.deployments);
     admission_free(bench.shared.admission);
+    board_free(bench.shared.board);
     dispose_route(&bench.writer);
     dispose_route(&bench.any);
     dispose_route(&bench.helper);

@@ -10,6 +10,7 @@
 #include "replicate/uploads.h"
 
 void fake_schemas_reset(void);
+void fake_schemas_fail_for_now(void);         /* what is unknown may yet come */
 void fake_schemas_hold(bool holds);           /* whoever wants one waits; else it is decided at once: none */
 size_t fake_schemas_wanted(void);             /* how often one was wanted since the reset */
 size_t fake_schemas_waiting(void);            /* who waits now */

@@ -31,7 +31,8 @@ static const struct {
     enum error_kind kind;
     const char *allow;
 } wrong[] = {
-    {"GET", "/", ERROR_UNKNOWN_PATH, NULL},
+    {"GET", "/unknown", ERROR_UNKNOWN_PATH, NULL},
+    {"POST", "/", ERROR_METHOD_NOT_SUPPORTED, "GET, HEAD"},
     {"POST", "/v1/completely/unknown", ERROR_UNKNOWN_PATH, NULL},
     {"GET", "/v1/models/%zz", ERROR_BAD_REQUEST, NULL},
     {"GET", "/v1/chat/completions", ERROR_METHOD_NOT_SUPPORTED, "POST"},

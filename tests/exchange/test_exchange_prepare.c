@@ -67,6 +67,36 @@ START_TEST(an_operator_may_forbid_to_read_schemas)
 }
 END_TEST
 
+#define SMALL_IMAGE                                                                                                    \
+    "{\"model\":\"writer\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"      \
+    "\"url\":\"data:image/png;base64,iVBORw0KGgo=\"}}]}]}"
+
+START_TEST(what_may_be_supported_is_refused_for_now_while_the_schema_may_yet_come)
+{
+    static const enum error_kind kinds[] = {ERROR_UNSUPPORTED_PARAMETER, ERROR_UPSTREAM_UNAVAILABLE};
+    if (_i == 1)
+        fake_schemas_fail_for_now();
+    struct door *door = door_chat(SMALL_IMAGE);
+    fake_schemas_give(NULL);
+    door_expect_error(door, kinds[_i]);
+    ck_assert_uint_eq(fake_predictions_count(), 0);
+    ck_assert_ptr_nonnull(strstr(buf_text(&door->request.reply.body), "messages[0].content[0]"));
+    door_close(door, true);
+}
+END_TEST
+
+START_TEST(what_a_model_does_not_take_is_refused_for_good_whatever_may_come)
+{
+    fake_schemas_fail_for_now();
+    bench.writer.read_schema = _i == 1;
+    struct door *door = door_chat("{\"model\":\"writer\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":"
+                                  "\"f\"}}],\"messages\":[{\"role\":\"user\",\"content\":\"Say hi\"}]}");
+    fake_schemas_give(DOCUMENT);
+    door_expect_error(door, ERROR_UNSUPPORTED_PARAMETER);
+    door_close(door, true);
+}
+END_TEST
+
 START_TEST(a_schema_takes_half_of_a_requests_time_at_most)
 {
     struct door *door = door_chat(BENCH_CHAT);
@@ -245,6 +275,8 @@ static Suite *exchange_prepare_suite(void)
     tcase_add_test(tcase, the_first_request_of_a_model_waits_for_its_schema_and_is_mapped_by_it);
     tcase_add_test(tcase, without_a_schema_the_common_names_serve);
     tcase_add_test(tcase, an_operator_may_forbid_to_read_schemas);
+    tcase_add_loop_test(tcase, what_may_be_supported_is_refused_for_now_while_the_schema_may_yet_come, 0, 2);
+    tcase_add_loop_test(tcase, what_a_model_does_not_take_is_refused_for_good_whatever_may_come, 0, 2);
     tcase_add_test(tcase, a_schema_takes_half_of_a_requests_time_at_most);
     tcase_add_test(tcase, a_client_that_leaves_while_it_is_prepared_costs_nothing);
     tcase_add_test(tcase, a_stream_hears_comments_while_it_is_prepared_and_goes_on_from_there);

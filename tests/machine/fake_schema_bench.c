@@ -120,6 +120,16 @@ bool ask(struct asker *asker, int worker, const char *reference)
     return is_decided;
 }
 
+bool writer_may_come(void)
+{
+    struct target target;
+    read_target("acme/writer", &target);
+    const struct schema_source source = source_of(&target);
+    bool may_come = schema_cache_may_come(schema_bench.cache, &source);
+    target_dispose(&target);
+    return may_come;
+}
+
 void asker_dispose(struct asker *asker)
 {
     schemas_forget(&asker->wait);

@@ -63,6 +63,9 @@ void asker_dispose(struct asker *asker);
 void ask_and_wait(struct asker *asker, int worker);
 void ask_and_get(int worker, const char *version);
 
+/* What schema_cache_may_come says of acme/writer. */
+bool writer_may_come(void);
+
 /* It was told exactly once; a version, or NULL for none. */
 void expect_told(const struct asker *asker, const char *version);
 void expect_waiting(const struct asker *asker);

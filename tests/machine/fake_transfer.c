@@ -64,6 +64,7 @@ struct transfer *transfer_start(struct transfers *transfers, const struct transf
     transfer->headers = copy_headers(request);
     transfer->header_count = request->header_count;
     transfer->never_repeat = request->never_repeat;
+    transfer->is_on_new = request->is_on_new;
     transfer->timeout_ms = request->timeout_ms;
     transfer->max_answer_bytes = request->max_answer_bytes;
     transfer->accept = xstrdup(request->accept);

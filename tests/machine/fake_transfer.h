@@ -18,7 +18,7 @@ struct transfer {
     size_t body_length;
     struct header *headers;
     size_t header_count;
-    bool never_repeat;
+    bool never_repeat, is_on_new;
     int64_t timeout_ms;
     size_t max_answer_bytes;
     char *accept; /* NULL and on_data NULL: no stream */

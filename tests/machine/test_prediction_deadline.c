@@ -194,6 +194,27 @@ START_TEST(a_cancel_is_tried_again_and_given_up_after_five_seconds)
 }
 END_TEST
 
+START_TEST(a_cancel_that_meets_silence_is_tried_again_on_a_new_connection)
+{
+    bench_to_sleeping();
+    prediction_abandon(&bench.prediction, 0);
+    ck_assert(!bench_cancel_call()->is_on_new);
+    ck_assert_int_eq(bench_cancel_call()->timeout_ms, 2000);
+    bench_advance(2000);
+    fake_transfer_break(bench_cancel_call(), TRANSFER_LOST);
+    bench_expect_idle();
+    bench_advance(500);
+    ck_assert(bench_cancel_call()->is_on_new);
+    ck_assert_int_eq(bench_cancel_call()->timeout_ms, 2000);
+    /* An answer shows that the way is open. */
+    fake_transfer_answer(bench_cancel_call(), 503, "{}");
+    bench_advance(1000);
+    ck_assert(!bench_cancel_call()->is_on_new);
+    ck_assert_int_eq(bench_cancel_call()->timeout_ms, 1500);
+    bench_finish_cancel();
+}
+END_TEST
+
 START_TEST(a_cancel_is_settled_by_a_2xx_or_a_final_refusal)
 {
     static const int codes[] = {200, 201, 202, 400, 409, 422};
@@ -258,6 +279,7 @@ static Suite *deadline_suite(void)
     tcase_add_test(tcase, polling_past_the_deadline_is_cancelled);
     tcase_add_test(tcase, polling_past_the_deadline_says_when_the_answers_could_not_be_read);
     tcase_add_test(tcase, a_cancel_is_tried_again_and_given_up_after_five_seconds);
+    tcase_add_test(tcase, a_cancel_that_meets_silence_is_tried_again_on_a_new_connection);
     tcase_add_loop_test(tcase, a_cancel_is_settled_by_a_2xx_or_a_final_refusal, 0, 6);
     tcase_add_loop_test(tcase, a_cancel_that_may_yet_be_heard_is_tried_again, 0, 6);
     tcase_add_test(tcase, several_predictions_keep_their_own_deadlines);

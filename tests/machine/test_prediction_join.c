@@ -100,6 +100,28 @@ START_TEST(one_that_follows_teaches_no_duration)
 }
 END_TEST
 
+/* Replicate was told the deadline of the first try alone. */
+START_TEST(one_that_follows_is_told_of_a_timeout_when_the_first_tries_time_is_over)
+{
+    static const enum error_kind kinds[] = {ERROR_PREDICTION_CANCELED, ERROR_TIMEOUT};
+    bench_advance(MINUTE_MS / 2);
+    start_second(false);
+    bench_advance(0);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_STARTING);
+    if (_i == 1)
+        bench_advance(MINUTE_MS / 2);
+    else
+        bench_advance(2000);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_CANCELED);
+    bench_expect_error(kinds[_i]);
+    const char *message = bench.outcome->error.message;
+    ck_assert_ptr_nonnull(strstr(message, BENCH_ID));
+    ck_assert_int_eq(strstr(message, "an earlier try") != NULL, _i == 1);
+    ck_assert_int_eq(strstr(message, "Raise timeout to wait longer.") != NULL, _i == 1);
+    bench_expect_none();
+}
+END_TEST
+
 START_TEST(one_that_follows_is_given_the_text_from_its_first_piece)
 {
     start_second(true);
@@ -217,6 +239,38 @@ START_TEST(a_grace_that_ends_cancels_what_nobody_wants)
     join_leave(&join);
     bench_advance(GRACE_MS);
     bench_finish_cancel();
+    bench_expect_none();
+}
+END_TEST
+
+/* Answers all that is open, and counts what is sent rather than asked. */
+static int answer_all(void)
+{
+    int posts = 0;
+    struct transfer *open;
+    while ((open = fake_transfer_first(bench.transfers)) != NULL) {
+        posts += strcmp(open->method, "POST") == 0;
+        fake_transfer_answer(open, 200, BENCH_STARTING);
+    }
+    return posts;
+}
+
+/* The same prediction upstream, once made and once followed: the bench watches the second. */
+START_TEST(what_two_have_left_is_cancelled_once)
+{
+    int cancels = 0;
+    start_first();
+    fake_transfer_answer(bench_create_call(), 201, BENCH_STARTING);
+    struct prediction *first = bench.prediction;
+    start_second(false);
+    join_leave(&join);
+    prediction_abandon(&first, LOOK_AGAIN_MS * (_i + 1));
+    prediction_abandon(&bench.prediction, LOOK_AGAIN_MS);
+    for (int i = 0; i < 40; i++) {
+        bench_advance(100);
+        cancels += answer_all();
+    }
+    ck_assert_int_eq(cancels, 1);
     bench_expect_none();
 }
 END_TEST
@@ -341,6 +395,7 @@ static Suite *prediction_join_suite(void)
     tcase_add_test(tcase, the_id_is_told_as_soon_as_it_is_known);
     tcase_add_test(tcase, one_that_follows_creates_nothing);
     tcase_add_test(tcase, one_that_follows_teaches_no_duration);
+    tcase_add_loop_test(tcase, one_that_follows_is_told_of_a_timeout_when_the_first_tries_time_is_over, 0, 2);
     tcase_add_test(tcase, one_that_follows_is_given_the_text_from_its_first_piece);
     tcase_add_test(tcase, a_grace_that_ends_lets_go_of_what_a_retry_follows);
     tcase_add_test(tcase, a_grace_goes_on_while_a_retry_only_waits);
@@ -348,6 +403,7 @@ static Suite *prediction_join_suite(void)
     tcase_add_test(tcase, files_stay_for_the_retry_that_follows);
     tcase_add_test(tcase, files_stay_for_what_is_kept);
     tcase_add_test(tcase, a_grace_that_ends_cancels_what_nobody_wants);
+    tcase_add_loop_test(tcase, what_two_have_left_is_cancelled_once, 0, 2);
     tcase_add_test(tcase, a_create_under_way_at_the_end_of_its_grace_is_kept_for_a_retry);
     tcase_add_test(tcase, a_create_under_way_is_cancelled_where_the_retry_has_left_meanwhile);
     tcase_add_test(tcase, what_was_not_sent_when_its_client_left_is_gone);

@@ -62,6 +62,26 @@ START_TEST(the_status_of_a_poll_decides)
 }
 END_TEST
 
+START_TEST(a_silent_poll_is_given_up_soon_and_made_again_on_a_new_connection)
+{
+    static const int64_t tries_ms[] = {10000, 20000, 30000, 30000};
+    bench_to_polling();
+    for (int i = 0; i < ROWS(tries_ms); i++) {
+        ck_assert_int_eq(bench_poll_call()->timeout_ms, tries_ms[i]);
+        ck_assert_int_eq(bench_poll_call()->is_on_new, i > 0);
+        fake_transfer_break(bench_poll_call(), TRANSFER_LOST);
+        bench_advance(500 << i);
+    }
+    /* Any answer shows that the way is open. */
+    fake_transfer_answer(bench_poll_call(), 503, "{}");
+    bench_advance(8000);
+    ck_assert_int_eq(bench_poll_call()->timeout_ms, 10000);
+    ck_assert(!bench_poll_call()->is_on_new);
+    fake_transfer_answer(bench_poll_call(), 200, BENCH_SUCCEEDED);
+    bench_expect_success();
+}
+END_TEST
+
 START_TEST(sleeping_leads_to_polling_and_back_until_the_end)
 {
     bench_to_sleeping();
@@ -287,6 +307,7 @@ static Suite *poll_suite(void)
     tcase_add_checked_fixture(tcase, bench_setup, bench_teardown);
     tcase_add_loop_test(tcase, the_status_of_a_create_decides_whatever_its_code, 0, 3 * STATUS_ROWS);
     tcase_add_loop_test(tcase, the_status_of_a_poll_decides, 0, STATUS_ROWS);
+    tcase_add_test(tcase, a_silent_poll_is_given_up_soon_and_made_again_on_a_new_connection);
     tcase_add_test(tcase, sleeping_leads_to_polling_and_back_until_the_end);
     tcase_add_test(tcase, characters_that_are_none_do_not_cost_the_output);
     tcase_add_test(tcase, output_seen_while_processing_is_not_taken_for_the_end);

@@ -104,8 +104,10 @@ static const struct {
 START_TEST(an_answer_that_is_no_document_is_a_failure_at_once)
 {
     ask_and_wait(&asker, 0);
+    ck_assert(writer_may_come());
     fake_transfer_answer(schema_call(0, WRITER_URL), final_rows[_i].status, final_rows[_i].body);
     expect_told(&asker, NULL);
+    ck_assert(!writer_may_come());
     ck_assert_uint_eq(fake_loop_timers(schema_bench.workers[0].loop), 0);
     expect_no_call(0);
 }
@@ -133,6 +135,7 @@ START_TEST(a_fetch_that_fails_for_a_passing_reason_is_tried_again)
     expect_waiting(&asker);
     fake_transfer_answer(schema_call(0, WRITER_URL), 200, DOCUMENT_1);
     expect_told(&asker, VERSION_1);
+    ck_assert(!writer_may_come());
 }
 END_TEST
 
@@ -145,6 +148,7 @@ START_TEST(a_fetch_is_tried_four_times_and_no_more)
     }
     break_call(_i);
     expect_told(&asker, NULL);
+    ck_assert(writer_may_come());
     schema_advance(MINUTE_MS - 1);
     ask_and_get(0, NULL);
     expect_no_call(0);

@@ -97,6 +97,30 @@ START_TEST(four_of_a_worker_are_sent_at_a_time_first_come_first_served)
 }
 END_TEST
 
+static void count_open(void *arg)
+{
+    *(int *)arg = uploads_open();
+}
+
+/* To decode a file takes time, and others want to be served. */
+START_TEST(whoever_else_is_due_comes_between_two_files)
+{
+    struct loop_timer timer;
+    int open = -1;
+    loop_timer_init(&timer, count_open, &open);
+    uploads_begin(&request, 2);
+    loop_timer_set(uploads_bench.loop, &timer, clock_now_ms());
+    uploads_advance(0);
+    ck_assert_int_eq(open, 1);
+    ck_assert_int_eq(uploads_open(), 2);
+    uploads_accept("0", "id-0");
+    uploads_accept("1", "id-1");
+    uploads_expect_ready(&request);
+    leave("id-0");
+    uploads_delete_ok("id-1");
+}
+END_TEST
+
 START_TEST(a_value_that_stands_in_two_places_is_sent_once)
 {
     json_t *values = json_array(), *value = json_string("data:text/plain,x");
@@ -372,6 +396,7 @@ static Suite *uploads_suite(void)
     tcase_add_test(sent, a_file_is_sent_as_a_form_and_its_value_becomes_its_url);
     tcase_add_test(sent, two_of_a_request_are_sent_at_a_time_and_each_gets_its_own_url);
     tcase_add_test(sent, four_of_a_worker_are_sent_at_a_time_first_come_first_served);
+    tcase_add_test(sent, whoever_else_is_due_comes_between_two_files);
     tcase_add_test(sent, a_value_that_stands_in_two_places_is_sent_once);
     tcase_add_test(sent, a_request_without_files_is_ready_at_the_next_turn);
     add_failures(failures);

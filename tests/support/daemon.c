@@ -39,9 +39,10 @@ static const char *const kept_environment[] = {
     "PATH", "TMPDIR", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS",
 };
 
+/* Where Check's tests are given more time, the program is slow, too. */
 int daemon_patience_ms(void)
 {
-    return UNDER_SANITIZER ? 100000 : 10000;
+    return UNDER_SANITIZER || getenv("CK_TIMEOUT_MULTIPLIER") != NULL ? 100000 : 10000;
 }
 
 /* ---- the thread that drains the log ---- */

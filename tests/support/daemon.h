@@ -21,7 +21,8 @@ struct daemon_options {
     bool bare;                      /* give neither `--config FILE` nor `--port 0`: only `arguments` */
 };
 
-/* How long any wait below may take before the test gives up; ten times as long under a sanitizer. */
+/* How long any wait below may take before the test gives up; ten times as long under a sanitizer, and where
+ * CK_TIMEOUT_MULTIPLIER is set: under valgrind. */
 int daemon_patience_ms(void);
 
 /* Starts the program and does not wait. Never NULL: a program that cannot be started exits with 127. */

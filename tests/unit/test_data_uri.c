@@ -171,6 +171,31 @@ START_TEST(long_payloads_are_decoded_whole)
 }
 END_TEST
 
+/* Plain characters are counted in groups: none that is unusual may hide in one. */
+START_TEST(to_measure_is_to_decode_without_the_bytes)
+{
+    static const char unusual[] = {'\n', ' ', '=', '-', '_', '!', '\x80', '\xC1', '\0'};
+    char payload[70];
+    for (size_t place = 0; place < sizeof payload; place++) {
+        for (size_t i = 0; i < sizeof unusual; i++) {
+            memset(payload, 'Q', sizeof payload);
+            payload[place] = unusual[i];
+            for (size_t length = sizeof payload - 4; length <= sizeof payload; length++) {
+                struct data_uri uri = {.payload = payload, .payload_length = length, .is_base64 = true};
+                struct buf bytes;
+                size_t size = 0;
+                buf_init(&bytes, BUF_BYTES);
+                bool is_sound = data_uri_decode(&uri, &bytes);
+                ck_assert(data_uri_measure(&uri, &size) == is_sound && data_uri_is_sound(&uri) == is_sound);
+                if (is_sound)
+                    ck_assert_uint_eq(size, bytes.length);
+                buf_dispose(&bytes);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_not_decoded)
 {
     struct data_uri uri = uri_of("Zm9vYmFy", true);
@@ -328,6 +353,7 @@ static Suite *data_uri_suite(void)
     tcase_add_loop_test(uris, base64_is_read_in_all_its_spellings, 0, ROWS(base64_rows));
     tcase_add_loop_test(uris, percent_encoding_is_decoded_and_a_lone_percent_sign_is_itself, 0, ROWS(percent_rows));
     tcase_add_test(uris, long_payloads_are_decoded_whole);
+    tcase_add_test(uris, to_measure_is_to_decode_without_the_bytes);
     tcase_add_test(uris, what_does_not_fit_is_not_decoded);
     tcase_add_test(uris, a_peek_shows_the_first_bytes_even_of_a_broken_payload);
     suite_add_tcase(suite, uris);

@@ -49,21 +49,6 @@ static const struct {
     {"{\"\":1}", "{\"\":1}"},
 };
 
-/* How many values each has at most: one, and one more for each comma, colon and opening bracket. */
-static const struct {
-    const char *text;
-    size_t count;
-} counted[] = {
-    {"", 1},         {"1", 1},         {"[]", 2},         {"[1,2,3]", 4},         {"{\"a\":[1]}", 4},
-    {"\"[,:{\"", 1}, {"\"\\\"[\"", 1}, {"\"\\\\\"[[", 3}, {"\"\\\\\\\",,\",", 2}, {"[\"open,,", 2},
-};
-
-START_TEST(values_are_counted_by_their_punctuation)
-{
-    ck_assert_uint_eq(json_count_values(counted[_i].text, strlen(counted[_i].text)), counted[_i].count);
-}
-END_TEST
-
 START_TEST(valid_json_is_read_and_written)
 {
     struct error err = {.kind = ERROR_NONE};
@@ -178,6 +163,80 @@ START_TEST(the_answers_of_others_are_mended)
     ck_assert(json_append(&dump, value));
     ck_assert_str_eq(buf_text(&dump), mended[_i].dump);
     buf_dispose(&dump);
+    json_decref(value);
+}
+END_TEST
+
+static const struct {
+    const char *text, *dump; /* NULL: refused */
+} picked[] = {
+    {"{\"id\":\"x\",\"input\":{\"id\":1},\"output\":[1,{\"b\":2}]}", "{\"id\":\"x\",\"output\":[1,{\"b\":2}]}"},
+    {"{\"input\":[[],{},\"\\n\",1.5]}", "{}"},
+    {"{\"\\u0069d\":1,\"idea\":2,\"i\":3}", "{\"id\":1}"},
+    {"{\"id\":1,\"output\":2,\"id\":3}", "{\"id\":3,\"output\":2}"},
+    {"{\"input\":\"\\u0000\",\"id\":\"\\ud83d\"}", "{\"id\":\"" REPLACED "\"}"},
+    {"[1,{\"a\":2}]", "[1,{\"a\":2}]"},
+    {"{\"id\":1,\"input\":[01]}", NULL},
+    {"{\"id\":1,\"input\":{}} x", NULL},
+    {"", NULL},
+};
+
+START_TEST(of_a_large_object_only_what_is_wanted_is_kept)
+{
+    static const char *const wanted[] = {"id", "output", NULL};
+    json_t *value = json_parse_members(picked[_i].text, strlen(picked[_i].text), wanted);
+    ck_assert_msg((value != NULL) == (picked[_i].dump != NULL), "row %d", _i);
+    if (value != NULL) {
+        ck_assert(json_append(&out, value));
+        ck_assert_str_eq(buf_text(&out), picked[_i].dump);
+    }
+    json_decref(value);
+}
+END_TEST
+
+/* Integers beside one that is too large for 64 bits stay what they are. */
+START_TEST(one_huge_integer_leaves_the_others_exact)
+{
+    static const char text[] = "[9223372036854775808,9007199254740993,2.0]";
+    json_t *value = json_parse(text, strlen(text), NULL);
+    ck_assert(json_append(&out, value));
+    ck_assert_str_eq(buf_text(&out), "[9.22337203685478e18,9007199254740993,2.0]");
+    json_decref(value);
+}
+END_TEST
+
+static const struct {
+    double real;
+    const char *written;
+} reals[] = {
+    {0, "0.0"},
+    {-0.0, "-0.0"},
+    {1e15, "1e15"},
+    {123456789012345.0, "123456789012345.0"},
+    {1e-5, "1e-5"},
+    {1e100, "1e100"},
+    {1e-100, "1e-100"},
+    {-2.5e-7, "-2.5e-7"},
+    {0.0001, "0.0001"},
+    {1.0 / 3, "0.333333333333333"},
+    {5e-324, "4.94065645841247e-324"},
+};
+
+START_TEST(a_real_is_written_so_that_it_stays_one)
+{
+    json_t *value = json_real(reals[_i].real);
+    ck_assert(json_append(&out, value));
+    ck_assert_str_eq(buf_text(&out), reals[_i].written);
+    json_decref(value);
+}
+END_TEST
+
+START_TEST(text_that_is_no_utf8_is_not_written)
+{
+    json_t *value = json_pack("[s, o]", "fine", json_string_nocheck("\xC3("));
+    buf_append_text(&out, "> ");
+    ck_assert(!json_append(&out, value));
+    ck_assert_str_eq(buf_text(&out), "> ");
     json_decref(value);
 }
 END_TEST
@@ -402,10 +461,13 @@ static Suite *json_suite(void)
     Suite *suite = suite_create("json");
     TCase *tcase = tcase_create("json");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
-    tcase_add_loop_test(tcase, values_are_counted_by_their_punctuation, 0, ROWS(counted));
     tcase_add_loop_test(tcase, valid_json_is_read_and_written, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_json_is_refused_in_our_own_words, 0, ROWS(refused));
     tcase_add_loop_test(tcase, the_answers_of_others_are_mended, 0, ROWS(mended));
+    tcase_add_loop_test(tcase, of_a_large_object_only_what_is_wanted_is_kept, 0, ROWS(picked));
+    tcase_add_test(tcase, one_huge_integer_leaves_the_others_exact);
+    tcase_add_loop_test(tcase, a_real_is_written_so_that_it_stays_one, 0, ROWS(reals));
+    tcase_add_test(tcase, text_that_is_no_utf8_is_not_written);
     tcase_add_loop_test(tcase, nesting_is_refused_over_512_levels, 0, ROWS(depths));
     tcase_add_test(tcase, a_long_flat_document_is_not_deep);
     tcase_add_loop_test(tcase, a_string_is_escaped_and_repaired, 0, ROWS(strings));

@@ -47,7 +47,7 @@ static void fetch(int model, const char *key)
 {
     atomic_fetch_add(&fetches[model], 1);
     if (!can_be_fetched(model)) {
-        schema_cache_fail(cache, key);
+        schema_cache_fail(cache, key, false);
         return;
     }
     struct model_schema *schema = model_schema_parse(DOCUMENT, strlen(DOCUMENT), NULL);

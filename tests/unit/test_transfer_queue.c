@@ -367,6 +367,18 @@ START_TEST(a_bodyless_post_that_must_not_be_repeated_is_not)
 }
 END_TEST
 
+START_TEST(what_asks_for_a_new_connection_gets_one)
+{
+    keep_a_connection(&ok, 1);
+    struct transfer_request request = fixture_post("");
+    ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED);
+    ck_assert_uint_eq(script_server_connections(fixture_server), 1);
+    request.is_on_new = true;
+    ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED);
+    ck_assert_uint_eq(script_server_connections(fixture_server), 2);
+}
+END_TEST
+
 START_TEST(a_create_that_is_cut_while_it_goes_out_is_lost)
 {
     enum { MORE_THAN_THE_SERVER_TAKES = 9 << 20 };
@@ -452,6 +464,7 @@ static TCase *connection_cases(void)
     tcase_add_loop_test(cases, a_create_goes_out_once_when_its_kept_connection_dies, 0, 2);
     tcase_add_loop_test(cases, what_may_be_repeated_is_repeated_when_its_kept_connection_dies, 0, 2);
     tcase_add_loop_test(cases, a_bodyless_post_that_must_not_be_repeated_is_not, 0, 2);
+    tcase_add_test(cases, what_asks_for_a_new_connection_gets_one);
     tcase_add_test(cases, a_create_that_is_cut_while_it_goes_out_is_lost);
     tcase_add_test(cases, a_create_succeeds_when_the_server_closed_the_kept_connection_before);
     tcase_add_test(cases, a_server_that_closed_before_and_is_gone_is_unreachable);

@@ -46,6 +46,13 @@ const browser = await chromium.launch({
 
 export const checks = new Checks('Browser (Chromium)', browser.version());
 
+// An empty page of its own, with Playwright's options.
+export async function newPage(options) {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(120_000);
+  return page;
+}
+
 export async function open({ origin = 'http://page.example', key = KEY } = {}) {
   const page = await browser.newPage();
   page.setDefaultTimeout(120_000); // a busy machine takes its time to draw even an empty page

@@ -1,6 +1,7 @@
 // A page in Chromium: all checks, which the other files of this folder hold by subject.
 import './fetches.mjs';
 import './sdk.mjs';
+import './status.mjs';
 import './waiting.mjs';
 import { checks, closeBrowser } from './browser.mjs';
 
