@@ -163,7 +163,8 @@ class Checks:
             raise Failure("there is no such file")
 
     def metric_exists(self, metric):
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/metrics", timeout=10) as answer:
+        directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with directly.open(f"{self.url}/metrics", timeout=10) as answer:
             if f"# TYPE {metric} " not in answer.read().decode():
                 raise Failure("/metrics does not have it")
 

@@ -62,7 +62,8 @@ def as_documented():
     home = HOME / "documented"
     home.mkdir()
     (home / "extra-openai-models.yaml").write_text(documented("docs/use-with.md", "llm", "yaml"), encoding="utf-8")
-    environment = {**os.environ, "LLM_USER_PATH": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "LLM_USER_PATH": str(home), "PATH": path}
     return subprocess.run(["sh", "-eu", "-c", documented("docs/use-with.md", "llm", "sh")], env=environment, check=True,
                           capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL).stdout.strip()
 

@@ -46,7 +46,7 @@ export async function endsAs(prompt, status, seconds = 5) {
   }
 }
 
-// What the block of that page of the repository prints, run as its readers do, with the address and the key of this test.
+// Runs the block of that page of the repository, as its readers do, with the address and the key of this test.
 export async function printsAsDocumented(page, heading, expected) {
   const { CHECKS, SCRATCH } = process.env;
   const run = promisify(execFile);
