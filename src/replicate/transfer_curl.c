@@ -44,6 +44,7 @@ struct transfer_handle {
     struct transfer_multi *multi; /* this and all below: while it carries a transfer */
     struct transfer *transfer;
     struct curl_slist *header_lines;
+    bool has_begun; /* to send the request */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -59,6 +60,13 @@ struct transfer_curl {
     char *ca_file, *proxy;
     int64_t connect_timeout_ms;
 };
+
+/* Of all attempts; where curl cannot tell, some. */
+static long sent_bytes(const struct transfer_handle *handle)
+{
+    long bytes = 0;
+    return curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &bytes) == CURLE_OK ? bytes : 1;
+}
 
 /* ---- curl's callbacks: they only note things ---- */
 
@@ -83,10 +91,16 @@ static size_t on_answer_bytes(char *bytes, size_t size, size_t count, void *arg)
     }
 }
 
-static size_t on_body_wanted(char *room, size_t size, size_t count, void *arg)
+/* Curl is about to send the request over a connection that is there. When a kept one dies under it curl begins again by
+ * itself; what must not go out twice is stopped here, unless not one byte of it has gone out. */
+static int on_request_begins(void *arg, char *own_ip, char *ip, int own_port, int port)
 {
+    (void)own_ip, (void)ip, (void)own_port, (void)port;
     struct transfer_handle *handle = arg;
-    return transfer_wire_give_body(&handle->transfer->wire, room, size * count);
+    bool is_again = handle->has_begun;
+    handle->has_begun = true;
+    return is_again && handle->transfer->wire.never_repeat && sent_bytes(handle) > 0 ? CURL_PREREQFUNC_ABORT
+                                                                                      : CURL_PREREQFUNC_OK;
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
@@ -178,6 +192,8 @@ static struct transfer_handle *handle_new(const struct transfer_curl *curl)
         set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, to_long(curl->connect_timeout_ms));
     set_option(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     set_option(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
+    set_option(easy, CURLOPT_PREREQFUNCTION, on_request_begins);
+    set_option(easy, CURLOPT_PREREQDATA, handle);
     set_option(easy, CURLOPT_HEADERFUNCTION, on_header);
     set_option(easy, CURLOPT_HEADERDATA, handle);
     set_option(easy, CURLOPT_WRITEFUNCTION, on_answer_bytes);
@@ -192,9 +208,9 @@ static void handle_free(struct transfer_handle *handle)
     free(handle);
 }
 
-/* On a new connection curl repeats nothing. A body that goes out once may also use a kept one, since it cannot be read
- * twice; but newer versions of curl take a connection that was used within the last second to be alive without a look,
- * so it must not get the chance to pick one that we saw die. */
+/* On a new connection curl repeats nothing. What has a body may also use a kept one, see on_request_begins; but newer
+ * versions of curl take a connection that was used within the last second to be alive without a look, so it must not
+ * get the chance to pick one that we saw die. */
 static bool needs_new_connection(const struct transfer_handle *handle)
 {
     const struct transfer_wire *wire = &handle->transfer->wire;
@@ -208,7 +224,6 @@ static void set_method_and_body(struct transfer_handle *handle)
 {
     CURL *easy = handle->easy;
     const struct transfer_wire *wire = &handle->transfer->wire;
-    bool once = wire->never_repeat && wire->body_length > 0;
     set_option(easy, CURLOPT_FRESH_CONNECT, needs_new_connection(handle) ? 1L : 0L);
     /* Curl knows no DELETE of its own: it is a GET by another name. */
     set_option(easy, CURLOPT_CUSTOMREQUEST, wire->method == TRANSFER_DELETE ? "DELETE" : NULL);
@@ -218,9 +233,8 @@ static void set_method_and_body(struct transfer_handle *handle)
     }
     set_option(easy, CURLOPT_POST, 1L);
     set_option(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)wire->body_length);
-    set_option(easy, CURLOPT_READFUNCTION, once ? on_body_wanted : NULL);
-    set_option(easy, CURLOPT_READDATA, once ? (void *)handle : NULL);
-    set_option(easy, CURLOPT_POSTFIELDS, once ? NULL : wire->body ? wire->body : "");
+    /* Not by a read callback: a small body given here goes out together with the head, in one write. */
+    set_option(easy, CURLOPT_POSTFIELDS, wire->body ? wire->body : "");
 }
 
 static struct curl_slist *list_of_lines(const struct transfer_wire *wire)
@@ -348,7 +362,6 @@ void transfer_curl_take(struct transfer *transfer)
     set_option(easy, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(handle->header_lines);
     set_option(easy, CURLOPT_POSTFIELDS, NULL);
-    set_option(easy, CURLOPT_READDATA, NULL);
     set_option(easy, CURLOPT_ERRORBUFFER, NULL);
     set_option(easy, CURLOPT_OPENSOCKETDATA, NULL);
     set_option(easy, CURLOPT_CLOSESOCKETDATA, NULL);
@@ -367,9 +380,8 @@ static enum transfer_result result_of(const struct transfer_handle *handle, CURL
     /* Curl takes a connection closed within the headers for an answer without a body. */
     if (code == CURLE_OK)
         return handle->transfer->headers.complete ? TRANSFER_ANSWERED : TRANSFER_LOST;
-    /* Counts all attempts: a first one may have died on a kept connection, and a second one been refused. */
-    long request_bytes = 0;
-    if (curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK || request_bytes > 0)
+    /* A first attempt may have died on a kept connection, and a second one been refused. */
+    if (sent_bytes(handle) > 0)
         return TRANSFER_LOST;
     switch (code) {
     case CURLE_URL_MALFORMAT:
@@ -396,6 +408,8 @@ static void describe(const struct transfer_handle *handle, CURLcode code, char d
         snprintf(text, sizeof(text), "The answer is longer than %zu bytes", transfer->answer.maximum);
     else if (code == CURLE_OK)
         snprintf(text, sizeof(text), "The connection was closed within the answer's headers");
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        snprintf(text, sizeof(text), "The connection was closed before an answer came");
     else
         snprintf(text, sizeof(text), "%s", handle->error[0] ? handle->error : curl_easy_strerror(code));
     /* Curl may quote what the other side sent. */

@@ -24,7 +24,7 @@ struct transfer_wire {
     enum transfer_method method;
     char *url, *token, *body; /* token and body: NULL = none */
     char *accept;             /* NULL = none */
-    size_t body_length, body_given;
+    size_t body_length;
     char **lines;
     size_t line_count;
     bool never_repeat, is_on_new;
@@ -32,11 +32,6 @@ struct transfer_wire {
 };
 
 void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request);
-
-/* Gives out every byte of the body once, for a body that must not go out twice. Curl repeats a request by itself when a
- * kept connection dies under it, but cannot rewind this source, so it gives up instead once a byte of the body is out.
- */
-size_t transfer_wire_give_body(struct transfer_wire *wire, char *room, size_t size);
 
 void transfer_wire_dispose(struct transfer_wire *wire);
 

@@ -86,16 +86,6 @@ void transfer_wire_init(struct transfer_wire *wire, const struct transfer_reques
     add_lines(wire, request);
 }
 
-size_t transfer_wire_give_body(struct transfer_wire *wire, char *room, size_t size)
-{
-    size_t left = wire->body_length - wire->body_given;
-    size_t length = left < size ? left : size;
-    if (length > 0)
-        memcpy(room, wire->body + wire->body_given, length);
-    wire->body_given += length;
-    return length;
-}
-
 void transfer_wire_dispose(struct transfer_wire *wire)
 {
     for (size_t i = 0; i < wire->line_count; i++)
