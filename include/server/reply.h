@@ -26,6 +26,14 @@ struct reply_queue {
     struct list ready;
 };
 
+/* What belongs to a connection, not to one of its requests: the watch for a client that hangs up. It stays with epoll
+ * between requests, since setting and clearing it for each would be two system calls. */
+struct reply_hangup {
+    struct loop *loop;
+    struct loop_watch watch;
+    struct reply *waiting; /* whom to tell; NULL = nobody */
+};
+
 struct reply_header {
     const char *name; /* static */
     char *value;      /* owned */
@@ -55,7 +63,7 @@ struct reply {
     size_t taken_bytes; /* of a stream's outbox, which is `body`: what MHD has taken */
     int64_t write_timeout_ms;
     struct loop_timer stall;
-    struct loop_watch hangup;
+    struct reply_hangup *hangup; /* of its connection */
     struct list_link link;
     reply_gone_fn on_gone;
     reply_drained_fn on_drained;
@@ -64,7 +72,13 @@ struct reply {
 
 void reply_queue_init(struct reply_queue *queue, struct loop *loop);
 
-void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection);
+/* Of a connection, for as long as its descriptor is open. */
+void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop);
+void reply_hangup_dispose(struct reply_hangup *hangup);
+
+/* `hangup` is borrowed from the connection. */
+void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection,
+                struct reply_hangup *hangup);
 void reply_dispose(struct reply *reply);
 
 /* Adds a header; `name` is static, `value` copied. A value with control characters is left out. */

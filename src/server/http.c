@@ -42,6 +42,7 @@ struct http_connection {
     struct http *http;
     int fd;
     struct loop_timer idle;
+    struct reply_hangup hangup;
 };
 
 static void on_mhd_event(void *arg, uint32_t events)
@@ -85,10 +86,12 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
         watch_liveness(connection->fd);
         loop_timer_init(&connection->idle, on_idle, connection);
+        reply_hangup_init(&connection->hangup, http->options.loop);
         watch_idleness(connection, http->options.head_timeout_ms);
         *context = connection;
     } else if (connection != NULL) {
         loop_timer_clear(http->options.loop, &connection->idle);
+        reply_hangup_dispose(&connection->hangup);
         free(connection);
         *context = NULL;
         /* At its limit libmicrohttpd stops listening. It has room again now, but listens only from its next run on. */
@@ -99,7 +102,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 static struct http_connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info == NULL ? NULL : info->socket_context;
+    ensure(info != NULL && info->socket_context != NULL);
+    return info->socket_context;
 }
 
 const char *http_header(const struct http_request *request, const char *name)
@@ -222,13 +226,12 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
                                          const char *path)
 {
     struct http_connection *connection = connection_of(mhd);
-    if (connection != NULL)
-        loop_timer_clear(http->options.loop, &connection->idle);
+    loop_timer_clear(http->options.loop, &connection->idle);
     struct http_request *request = xcalloc(1, sizeof *request);
     request->connection = mhd;
     request->method = method;
     request->path = xstrdup(path);
-    reply_init(&request->reply, &http->replies, mhd);
+    reply_init(&request->reply, &http->replies, mhd, &connection->hangup);
     buf_init(&request->body, 0);
     struct error err;
     bool is_framed = check_framing(request, &err);
@@ -304,8 +307,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     free(request->path);
     free(request);
     struct http_connection *connection = connection_of(mhd);
-    if (connection != NULL)
-        watch_idleness(connection, connection->http->options.idle_timeout_ms);
+    watch_idleness(connection, connection->http->options.idle_timeout_ms);
 }
 
 /* Paths are decoded once, by whoever knows what they mean: model ids hold slashes. */
