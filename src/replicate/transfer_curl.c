@@ -41,9 +41,10 @@ struct transfer_multi {
 struct transfer_handle {
     struct list_link link; /* in idle_handles */
     CURL *easy;
+    struct curl_slist *lines; /* room for the header lines of a transfer */
+    size_t line_room;
     struct transfer_multi *multi; /* this and all below: while it carries a transfer */
     struct transfer *transfer;
-    struct curl_slist *header_lines;
     bool has_begun; /* to send the request */
     char error[CURL_ERROR_SIZE];
 };
@@ -199,12 +200,14 @@ static struct transfer_handle *handle_new(const struct transfer_curl *curl)
     set_option(easy, CURLOPT_WRITEFUNCTION, on_answer_bytes);
     set_option(easy, CURLOPT_WRITEDATA, handle);
     set_option(easy, CURLOPT_PRIVATE, handle);
+    set_option(easy, CURLOPT_ERRORBUFFER, handle->error);
     return handle;
 }
 
 static void handle_free(struct transfer_handle *handle)
 {
     curl_easy_cleanup(handle->easy);
+    free(handle->lines);
     free(handle);
 }
 
@@ -237,14 +240,20 @@ static void set_method_and_body(struct transfer_handle *handle)
     set_option(easy, CURLOPT_POSTFIELDS, wire->body ? wire->body : "");
 }
 
-static struct curl_slist *list_of_lines(const struct transfer_wire *wire)
+/* Curl's list of lines, made by hand: its own way would copy each of them. Curl reads it and never changes it. */
+static struct curl_slist *list_of_lines(struct transfer_handle *handle)
 {
-    struct curl_slist *lines = NULL;
-    for (size_t i = 0; i < wire->line_count; i++) {
-        lines = curl_slist_append(lines, wire->lines[i]);
-        ensure(lines);
+    const struct transfer_wire *wire = &handle->transfer->wire;
+    if (wire->line_count > handle->line_room) {
+        handle->line_room = wire->line_count;
+        handle->lines = xrealloc(handle->lines, handle->line_room * sizeof(*handle->lines));
     }
-    return lines;
+    char *line = (char *)wire->lines;
+    for (size_t i = 0; i < wire->line_count; i++) {
+        handle->lines[i] = (struct curl_slist){line, i + 1 < wire->line_count ? &handle->lines[i + 1] : NULL};
+        line += strlen(line) + 1;
+    }
+    return handle->lines;
 }
 
 /* ---- multis ---- */
@@ -341,10 +350,8 @@ void transfer_curl_give(struct transfer_curl *curl, struct transfer *transfer)
     if (curl_easy_setopt(easy, CURLOPT_URL, transfer->wire.url) != CURLE_OK)
         set_option(easy, CURLOPT_URL, "");
     set_method_and_body(handle);
-    handle->header_lines = list_of_lines(&transfer->wire);
-    set_option(easy, CURLOPT_HTTPHEADER, handle->header_lines);
+    set_option(easy, CURLOPT_HTTPHEADER, list_of_lines(handle));
     set_option(easy, CURLOPT_TIMEOUT_MS, to_long(transfer->wire.timeout_ms)); /* 0 = none, for curl too */
-    set_option(easy, CURLOPT_ERRORBUFFER, handle->error);
     set_option(easy, CURLOPT_OPENSOCKETDATA, handle->multi);
     set_option(easy, CURLOPT_CLOSESOCKETDATA, handle->multi);
     handle->multi->handle_count++;
@@ -360,12 +367,13 @@ void transfer_curl_take(struct transfer *transfer)
     ensure(curl_multi_remove_handle(handle->multi->multi, easy) == CURLM_OK);
     handle->multi->handle_count--;
     set_option(easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(handle->header_lines);
     set_option(easy, CURLOPT_POSTFIELDS, NULL);
-    set_option(easy, CURLOPT_ERRORBUFFER, NULL);
     set_option(easy, CURLOPT_OPENSOCKETDATA, NULL);
     set_option(easy, CURLOPT_CLOSESOCKETDATA, NULL);
-    *handle = (struct transfer_handle){.easy = easy};
+    handle->multi = NULL;
+    handle->transfer = NULL;
+    handle->has_begun = false;
+    handle->error[0] = '\0';
     transfer->handle = NULL;
     if (curl->idle_handles.length < curl->max_idle)
         list_append(&curl->idle_handles, &handle->link);
