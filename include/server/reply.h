@@ -18,7 +18,7 @@
 
 struct MHD_Connection;
 
-enum { REPLY_MAX_HEADERS = 20 };
+enum { REPLY_MAX_HEADERS = 20, REPLY_LEAST_HEAD_BYTES = 768 };
 
 /* One worker's replies that are to be resumed at the end of the turn. */
 struct reply_queue {
@@ -58,6 +58,7 @@ struct reply {
     int status;
     struct reply_header headers[REPLY_MAX_HEADERS];
     size_t header_count;
+    size_t head_room; /* how many bytes of headers may still be added */
     struct buf body;
     size_t body_bytes;  /* for the log, after the body has gone to MHD */
     size_t taken_bytes; /* of a stream's outbox, which is `body`: what MHD has taken */
@@ -81,7 +82,8 @@ void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Conne
                 struct reply_hangup *hangup);
 void reply_dispose(struct reply *reply);
 
-/* Adds a header; `name` is static, `value` copied. A value with control characters is left out. */
+/* Adds a header; `name` is static, `value` copied. A value with control characters is left out, and what is more than
+ * the connection has room for: the most important ones go first. */
 void reply_header(struct reply *reply, const char *name, const char *value);
 
 /* Takes the bytes of `body` as the answer. Once per reply. */

@@ -104,16 +104,17 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type)
     if (content_type != NULL)
         reply_header(reply, "Content-Type", content_type);
     reply_header(reply, "x-request-id", exchange->request_id);
-    if (exchange->prediction_ids.length > 0)
-        reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
-    add_model(exchange);
-    add_ignored(exchange);
     if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
     if (exchange->config->cors_origin_count > 0)
         reply_header(reply, "Vary", "Origin"); /* on every answer, or a cache would give the wrong one */
     if (cors_allows(exchange->config, origin))
         cors_headers(reply, origin);
+    /* Those that can be long go last, as they may be left out: see reply_header. */
+    if (exchange->prediction_ids.length > 0)
+        reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
+    add_model(exchange);
+    add_ignored(exchange);
 }
 
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body)

@@ -22,9 +22,17 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
-/* Every connection holds one of these, for the head of its request and the head of its answer. A request's head may
- * take half, or there might be no room for the head of an answer that was paid for. */
-enum { CONNECTION_MEMORY_BYTES = 16 * 1024, HEAD_MAX_BYTES = CONNECTION_MEMORY_BYTES / 2 };
+/* Every connection holds one of these, also while it waits, for the head of its request and the head of its answer:
+ * libmicrohttpd keeps the lines of the request, and a record for each of its headers, until the answer is out. Where
+ * the answer's head does not fit as well the connection is cut, and what was paid for is lost; so room is kept for it,
+ * and headers that it could do without are left out where there is not enough (reply_header). */
+enum {
+    CONNECTION_MEMORY_BYTES = 8 * 1024,
+    HEADER_RECORD_BYTES = 64, /* 56, and what rounding up may take */
+    ANSWER_HEAD_BYTES = 1024,
+    HEAD_MAX_BYTES = CONNECTION_MEMORY_BYTES - ANSWER_HEAD_BYTES,
+    OWN_LINES_BYTES = 256, /* of an answer's head, what libmicrohttpd adds to it */
+};
 
 /* A client that does not take its answer for this long is given up by libmicrohttpd. */
 enum { SILENCE_LIMIT_S = 120 };
@@ -145,7 +153,7 @@ static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNO
 /* How the body is framed, as the headers say. */
 struct framing {
     bool has_odd_name;
-    size_t head_bytes;
+    size_t head_bytes; /* of memory */
     int length_headers, encoding_headers;
     const char *length, *encoding, *expect;
 };
@@ -165,10 +173,13 @@ static bool is_odd_name(const char *name)
 
 static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    (void)kind;
     struct framing *framing = arg;
-    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
+    /* Cookies and the arguments of the path have records too, and of cookies there is a second copy. */
     framing->head_bytes += strlen(name) + (value == NULL ? 0 : strlen(value)) + 4; /* ": " and the line's end */
+    framing->head_bytes += HEADER_RECORD_BYTES;
+    if (kind != MHD_HEADER_KIND)
+        return MHD_YES;
+    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
         framing->length = value;
@@ -196,14 +207,18 @@ static bool parse_length(const char *text, int64_t *length)
 static bool check_framing(struct http_request *request, struct error *err)
 {
     struct framing framing = {.head_bytes = strlen(request->path)};
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_framing_header, &framing);
+    enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    MHD_get_connection_values(request->connection, kinds, on_framing_header, &framing);
     request->content_length = -1;
     request->has_body = framing.length != NULL || framing.encoding != NULL;
     request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;
-    if (framing.head_bytes > HEAD_MAX_BYTES)
+    request->is_oversized = framing.head_bytes > HEAD_MAX_BYTES;
+    if (request->is_oversized)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
-                         "The request's headers have more than %d bytes. Send fewer or shorter headers.",
-                         HEAD_MAX_BYTES);
+                         "The request's headers take more than the %d bytes that this server has for them, with %d "
+                         "more for each of them. Send fewer or shorter headers.",
+                         HEAD_MAX_BYTES, HEADER_RECORD_BYTES);
+    request->reply.head_room = CONNECTION_MEMORY_BYTES - OWN_LINES_BYTES - framing.head_bytes;
     if (framing.has_odd_name)
         return error_set(
             err, ERROR_BAD_REQUEST, NULL,
@@ -249,6 +264,10 @@ static enum MHD_Result answer_early(struct http_request *request)
 {
     enum { LARGE_BYTES = 1024 * 1024 };
     struct reply *reply = &request->reply;
+    if (request->is_oversized) { /* there may be no room in libmicrohttpd for the head of the answer */
+        reply_send_raw(reply, reply->status, &reply->body);
+        return MHD_NO;
+    }
     if (request->is_misframed || (request->has_body && request->expects_continue))
         return reply_hand_over(reply) ? MHD_YES : MHD_NO;
     if (request->content_length > LARGE_BYTES) {

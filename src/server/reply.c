@@ -54,6 +54,7 @@ void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Conne
                 struct reply_hangup *hangup)
 {
     *reply = (struct reply){.queue = queue, .connection = connection, .fd = -1, .hangup = hangup};
+    reply->head_room = REPLY_LEAST_HEAD_BYTES;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info != NULL)
         reply->fd = info->connect_fd;
@@ -78,6 +79,10 @@ void reply_header(struct reply *reply, const char *name, const char *value)
     for (const char *c = value; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return;
+    size_t bytes = strlen(name) + strlen(value) + 4; /* ": " and the line's end */
+    if (bytes > reply->head_room)
+        return;
+    reply->head_room -= bytes;
     reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
 }
 

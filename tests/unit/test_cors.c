@@ -14,7 +14,7 @@ static void setup(void)
 {
     reply_queue_init(&queue, loop_new());
     reply_hangup_init(&hangup, queue.loop);
-    reply = (struct reply){.queue = &queue, .fd = -1, .hangup = &hangup};
+    reply = (struct reply){.queue = &queue, .fd = -1, .head_room = 4096, .hangup = &hangup};
 }
 
 static void teardown(void)
