@@ -10,16 +10,26 @@ void list_init(struct list *list)
     list->length = 0;
 }
 
-void list_append(struct list *list, struct list_link *link)
+static void insert_before(struct list *list, struct list_link *next, struct list_link *link)
 {
     /* A link that is already listed would tear the other list apart. */
     ensure(link->list == NULL);
     link->list = list;
-    link->next = &list->ends;
-    link->previous = list->ends.previous;
+    link->next = next;
+    link->previous = next->previous;
     link->previous->next = link;
-    list->ends.previous = link;
+    next->previous = link;
     list->length++;
+}
+
+void list_append(struct list *list, struct list_link *link)
+{
+    insert_before(list, &list->ends, link);
+}
+
+void list_prepend(struct list *list, struct list_link *link)
+{
+    insert_before(list, list->ends.next, link);
 }
 
 void list_remove(struct list_link *link)
