@@ -235,7 +235,7 @@ install: $(DAEMON) $(BUILD)/replibridge.yaml.5 ## PREFIX=/usr/local DESTDIR= UNI
 	install -m 644 packaging/completion/replibridge.bash $(DATADIR)/bash-completion/completions/replibridge
 	install -m 644 packaging/completion/_replibridge $(DATADIR)/zsh/vendor-completions/
 	install -m 644 README.md config.yaml.example $(DATADIR)/doc/replibridge/
-	cp -R config $(DATADIR)/doc/replibridge/
+	cp -R config docs $(DATADIR)/doc/replibridge/
 
 uninstall: ## what `make install` installed
 	rm -f $(DESTDIR)$(PREFIX)/bin/replibridge $(DESTDIR)$(UNITDIR)/replibridge.service \

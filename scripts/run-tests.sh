@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the test programs given, then the lints and the client tests, each with a time limit, and sums up.
+# Runs the test programs given, then the lints, the commands of the documentation and the client tests, each with a time
+# limit, and sums up.
 #
 #   BUILD=build SAN= sh scripts/run-tests.sh [PROGRAM…]
 #
@@ -114,8 +115,8 @@ if [ -z "$SAN" ]; then
     for script in tests/lint/*.sh; do
         scripts="$scripts $script"
     done
-    # Lints need nothing built, clients do.
-    [ ! -x "$BUILD/replibridge" ] || scripts="$scripts tests/clients/run.sh"
+    # Lints need nothing built, the commands of the documentation and clients do.
+    [ ! -x "$BUILD/replibridge" ] || scripts="$scripts tests/docs/run.sh tests/clients/run.sh"
 fi
 # shellcheck disable=SC2086 # no path of ours holds a space
 {

@@ -23,6 +23,7 @@ struct list {
 void list_init(struct list *list);
 void list_append(struct list *list, struct list_link *link);
 void list_insert_before(struct list_link *next, struct list_link *link); /* `next` is in a list */
+void list_prepend(struct list *list, struct list_link *link);
 void list_remove(struct list_link *link); /* no effect on a link in no list */
 
 /* The first link, or NULL; the one after `link`, or NULL. */

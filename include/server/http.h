@@ -27,6 +27,7 @@ struct http_request {
     int64_t content_length; /* -1 = none given (chunked, or no body) */
     bool has_body;
     bool is_misframed;     /* where its body ends is in doubt */
+    bool is_oversized; /* its head fills all the memory that there is for it */
     bool expects_continue; /* the client holds its body back until it is told to go on */
     struct reply reply;
     struct exchange *exchange;

@@ -18,12 +18,20 @@
 
 struct MHD_Connection;
 
-enum { REPLY_MAX_HEADERS = 20 };
+enum { REPLY_MAX_HEADERS = 20, REPLY_LEAST_HEAD_BYTES = 768 };
 
 /* One worker's replies that are to be resumed at the end of the turn. */
 struct reply_queue {
     struct loop *loop;
     struct list ready;
+};
+
+/* What belongs to a connection, not to one of its requests: the watch for a client that hangs up. It stays with epoll
+ * between requests, since setting and clearing it for each would be two system calls. */
+struct reply_hangup {
+    struct loop *loop;
+    struct loop_watch watch;
+    struct reply *waiting; /* whom to tell; NULL = nobody */
 };
 
 struct reply_header {
@@ -50,12 +58,13 @@ struct reply {
     int status;
     struct reply_header headers[REPLY_MAX_HEADERS];
     size_t header_count;
+    size_t head_room; /* how many bytes of headers may still be added */
     struct buf body;
     size_t body_bytes;  /* for the log, after the body has gone to MHD */
     size_t taken_bytes; /* of a stream's outbox, which is `body`: what MHD has taken */
     int64_t write_timeout_ms;
     struct loop_timer stall;
-    struct loop_watch hangup;
+    struct reply_hangup *hangup; /* of its connection */
     struct list_link link;
     reply_gone_fn on_gone;
     reply_drained_fn on_drained;
@@ -64,10 +73,17 @@ struct reply {
 
 void reply_queue_init(struct reply_queue *queue, struct loop *loop);
 
-void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection);
+/* Of a connection, for as long as its descriptor is open. */
+void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop);
+void reply_hangup_dispose(struct reply_hangup *hangup);
+
+/* `hangup` is borrowed from the connection. */
+void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection,
+                struct reply_hangup *hangup);
 void reply_dispose(struct reply *reply);
 
-/* Adds a header; `name` is static, `value` copied. A value with control characters is left out. */
+/* Adds a header; `name` is static, `value` copied. A value with control characters is left out, and what is more than
+ * the connection has room for: the most important ones go first. */
 void reply_header(struct reply *reply, const char *name, const char *value);
 
 /* Takes the bytes of `body` as the answer. Once per reply. */

@@ -9,7 +9,7 @@
 
 #include "base/ensure.h"
 
-enum { SMALLEST_CAPACITY = 64 };
+enum { SMALLEST_CAPACITY = 64, LARGE_SLACK_BYTES = 64 * 1024 };
 
 void buf_init(struct buf *buf, size_t maximum_bytes)
 {
@@ -106,6 +106,9 @@ const char *buf_text(const struct buf *buf)
 
 char *buf_take(struct buf *buf, size_t *length)
 {
+    /* Whoever takes it may keep it for long, and what was kept in store for growing can be as much again. */
+    if (buf->capacity - buf->length > LARGE_SLACK_BYTES)
+        buf->data = xrealloc(buf->data, buf->length + 1);
     char *data = buf->data ? buf->data : xstrdup("");
     if (length)
         *length = buf->length;

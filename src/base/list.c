@@ -10,27 +10,32 @@ void list_init(struct list *list)
     list->length = 0;
 }
 
-void list_append(struct list *list, struct list_link *link)
+static void insert_before(struct list *list, struct list_link *next, struct list_link *link)
 {
     /* A link that is already listed would tear the other list apart. */
     ensure(link->list == NULL);
     link->list = list;
-    link->next = &list->ends;
-    link->previous = list->ends.previous;
-    link->previous->next = link;
-    list->ends.previous = link;
-    list->length++;
-}
-
-void list_insert_before(struct list_link *next, struct list_link *link)
-{
-    ensure(link->list == NULL && next->list != NULL);
-    link->list = next->list;
     link->next = next;
     link->previous = next->previous;
     link->previous->next = link;
     next->previous = link;
-    link->list->length++;
+    list->length++;
+}
+
+void list_append(struct list *list, struct list_link *link)
+{
+    insert_before(list, &list->ends, link);
+}
+
+void list_prepend(struct list *list, struct list_link *link)
+{
+    insert_before(list, list->ends.next, link);
+}
+
+void list_insert_before(struct list_link *next, struct list_link *link)
+{
+    ensure(next->list != NULL);
+    insert_before(next->list, next, link);
 }
 
 void list_remove(struct list_link *link)

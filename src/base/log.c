@@ -22,6 +22,7 @@ enum {
     /* One huge value must not push the fields after it, such as the request id, off the line. */
     VALUE_BYTES = 2048,
     ENDING_BYTES = 2, /* the brace and the newline */
+    NUMBER_BYTES = 24,
 };
 
 /* What log_event reads, in any thread. LOG_FORMAT_AUTO stands only until the first log_open. */
@@ -144,13 +145,32 @@ static bool add(struct line *line, const char *bytes, size_t length)
     return true;
 }
 
+/* How many bytes from here on mean themselves, as nearly all of a line's do. */
+static size_t plain_length(const char *text)
+{
+    size_t length = 0;
+    while (text[length] >= ' ' && text[length] < 0x7F && text[length] != '"' && text[length] != '\\')
+        length++;
+    return length;
+}
+
 /* Escaped, without quotes, at most `limit` bytes, cut between characters. */
 static void add_escaped(struct line *line, const char *text, size_t limit)
 {
     size_t left = strlen(text);
     while (left > 0) {
         char piece[UTF8_ESCAPE_BYTES];
-        size_t used;
+        size_t used, plain = plain_length(text), fits = limit < room(line) ? limit : room(line);
+        if (plain > 0) {
+            used = plain < fits ? plain : fits;
+            add(line, text, used);
+            if (used < plain)
+                return;
+            limit -= used;
+            text += used;
+            left -= used;
+            continue;
+        }
         size_t length = utf8_escape(piece, text, left, &used);
         if (length > limit || !add(line, piece, length))
             return;
@@ -180,15 +200,30 @@ static bool is_bare(const char *text)
     return length > 0 && length <= VALUE_BYTES;
 }
 
+/* By hand, since a line has many of them. The length; no NUL. */
+static size_t put_number(char out[NUMBER_BYTES], int64_t number)
+{
+    char reversed[NUMBER_BYTES];
+    size_t digits = 0, length = 0;
+    /* The lowest number has no positive counterpart. */
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        reversed[digits++] = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (number < 0)
+        out[length++] = '-';
+    while (digits > 0)
+        out[length++] = reversed[--digits];
+    return length;
+}
+
 /* Fields are written whole or, when not even their name and a little of their value fit, left out whole. */
 static void add_field(struct line *line, const struct log_field *field)
 {
     if (field->type == LOG_TEXT && !field->text)
         return;
-    char number[24] = "";
-    if (field->type == LOG_NUMBER)
-        snprintf(number, sizeof number, "%" PRId64, field->number);
-
+    char number[NUMBER_BYTES] = "";
+    size_t digits = field->type == LOG_NUMBER ? put_number(number, field->number) : 0;
     size_t name_length = strlen(field->name);
     if (room(line) < name_length + strlen(",\"\":") + sizeof number)
         return;
@@ -196,19 +231,29 @@ static void add_field(struct line *line, const struct log_field *field)
     add(line, field->name, name_length);
     add(line, line->is_json ? "\":" : "=", line->is_json ? 2 : 1);
     if (field->type == LOG_NUMBER)
-        add(line, number, strlen(number));
+        add(line, number, digits);
     else if (line->is_json || !is_bare(field->text) || !add(line, field->text, strlen(field->text)))
         add_quoted(line, field->text);
+}
+
+/* Written once a second for each thread: it is the dearest part of a line. */
+static const char *date_of(time_t seconds)
+{
+    static _Thread_local time_t written;
+    static _Thread_local char date[32];
+    if (seconds != written || date[0] == '\0') {
+        struct tm parts;
+        gmtime_r(&seconds, &parts);
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+        written = seconds;
+    }
+    return date;
 }
 
 static void add_head(struct line *line, enum log_level level, const char *event)
 {
     int64_t now_ms = clock_wall_ms();
-    time_t seconds = (time_t)(now_ms / 1000);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    char date[32];
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    const char *date = date_of((time_t)(now_ms / 1000));
     char head[96];
     int length;
     if (line->is_json)

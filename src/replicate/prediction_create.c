@@ -271,7 +271,7 @@ static struct header *create_headers(const struct job *job, char *cancel_after, 
     return headers;
 }
 
-static void send_create(struct prediction *prediction, const char *url, const struct buf *body, int64_t remaining_ms)
+static void send_create(struct prediction *prediction, const char *url, struct buf *body, int64_t remaining_ms)
 {
     const struct job *job = prediction->job;
     int64_t held_ms = hold_ms(prediction, remaining_ms);
@@ -288,8 +288,7 @@ static void send_create(struct prediction *prediction, const char *url, const st
         .token = job->token,
         .headers = headers,
         .header_count = header_count,
-        .body = buf_text(body),
-        .body_length = body->length,
+        .body_taken = body,
         .never_repeat = true,
         .timeout_ms = create_timeout_ms(held_ms, remaining_ms, body->length),
         .max_answer_bytes = PREDICTION_ANSWER_BYTES,

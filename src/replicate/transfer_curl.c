@@ -1,93 +1,25 @@
-/* HTTP exchanges with Replicate by libcurl: its multis and its handles, what is asked of it, and what its result means.
- * The only file that knows curl, besides transfer_prune.c and transfer_global.c.
+/* HTTP exchanges with Replicate by libcurl: its multis, the way of a transfer through them, and what its result means.
+ * The only file that knows curl, besides transfer_handle.c, which says what is asked of curl for a transfer,
+ * transfer_prune.c and transfer_global.c.
  *
  * Streams have multis of their own: with very many handles a multi becomes slow for all. Nothing is told to users in
  * here while curl is on the stack, see drive(). */
 #include <curl/curl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/error.h"
-#include "base/version.h"
-#include "transfer_int.h"
+#include "transfer_curl_int.h"
 
-enum {
-    MAX_IDLE_CONNECTION_S = 118,
-    DNS_CACHE_S = 60,
-    UNCHECKED_CONNECTION_MS = 1500,
-    STREAMS_PER_MULTI = 500,
-    KEPT_STREAM_CONNECTIONS = 32,
-};
+enum { STREAMS_PER_MULTI = 500, KEPT_STREAM_CONNECTIONS = 32 };
 
 _Static_assert(TRANSFER_DETAIL_BYTES >= CURL_ERROR_SIZE + 64, "room for curl's words and for what is masked in them");
 
-struct transfer_multi {
-    struct list_link link; /* in stream_multis; in none when it is that of the calls */
-    struct transfer_curl *curl;
-    CURLM *multi;
-    struct transfer_sockets sockets;
-    struct transfer_prune prune;
-    struct loop_timer timer; /* curl's one timer */
-    size_t handle_count;
-};
-
-struct transfer_handle {
-    struct list_link link; /* in idle_handles */
-    CURL *easy;
-    struct transfer_multi *multi; /* this and all below: while it carries a transfer */
-    struct transfer *transfer;
-    struct curl_slist *header_lines;
-    char error[CURL_ERROR_SIZE];
-};
-
-struct transfer_curl {
-    struct transfers *transfers;
-    struct transfer_multi calls;
-    struct list stream_multis;     /* the oldest first */
-    struct transfer_multi *driven; /* the one that is being driven; NULL = none */
-
-    struct list idle_handles; /* at most max_idle, options that never change already set */
-    size_t max_idle;
-
-    char *ca_file, *proxy;
-    int64_t connect_timeout_ms;
-};
-
-/* ---- curl's callbacks: they only note things ---- */
-
-static size_t on_header(char *line, size_t size, size_t count, void *arg)
-{
-    struct transfer_handle *handle = arg;
-    transfer_stream_heard(handle->transfer);
-    return transfer_headers_line(&handle->transfer->headers, line, size * count) ? size * count : 0;
-}
-
-/* Taking fewer bytes than offered ends the transfer; describe() then sees why. */
-static size_t on_answer_bytes(char *bytes, size_t size, size_t count, void *arg)
-{
-    struct transfer_handle *handle = arg;
-    switch (transfer_stream_take(handle->transfer, bytes, size * count)) {
-    case TRANSFER_TAKEN:
-        return size * count;
-    case TRANSFER_HELD_BACK:
-        return CURL_WRITEFUNC_PAUSE;
-    default:
-        return 0;
-    }
-}
-
-static size_t on_body_wanted(char *room, size_t size, size_t count, void *arg)
-{
-    struct transfer_handle *handle = arg;
-    return transfer_wire_give_body(&handle->transfer->wire, room, size * count);
-}
+/* ---- what curl asks for ---- */
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
@@ -113,124 +45,6 @@ static int on_curl_timer(CURLM *unused, long timeout_ms, void *arg)
     else
         loop_timer_set(loop, &multi->timer, clock_now_ms() + timeout_ms);
     return 0;
-}
-
-/* Together with on_close_socket this tells the whole life of a connection's descriptor: see transfer_sockets.c. */
-static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    (void)purpose;
-    struct transfer_multi *multi = arg;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    transfer_sockets_opened(&multi->sockets, fd);
-    return fd;
-}
-
-static int on_close_socket(void *arg, curl_socket_t fd)
-{
-    struct transfer_multi *multi = arg;
-    transfer_sockets_closing(&multi->sockets, fd);
-    return close(fd);
-}
-
-/* ---- handles ---- */
-
-#define set_option(easy, option, value) ensure(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
-
-static void set_protocols(CURL *easy)
-{
-#if LIBCURL_VERSION_NUM >= 0x075500
-    set_option(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    set_option(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-}
-
-static long to_long(int64_t value)
-{
-    return value > LONG_MAX ? LONG_MAX : (long)value;
-}
-
-static struct transfer_handle *handle_new(const struct transfer_curl *curl)
-{
-    struct transfer_handle *handle = xcalloc(1, sizeof(*handle));
-    CURL *easy = curl_easy_init();
-    ensure(easy);
-    handle->easy = easy;
-    set_protocols(easy);
-    /* Version 7.88 fails a request per GOAWAY over HTTP/2. */
-    set_option(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    set_option(easy, CURLOPT_NOSIGNAL, 1L);
-    set_option(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    set_option(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    set_option(easy, CURLOPT_USERAGENT, "replibridge/" REPLIBRIDGE_VERSION);
-    /* "" also overrules the proxies of the environment. */
-    set_option(easy, CURLOPT_PROXY, curl->proxy ? curl->proxy : "");
-    if (curl->ca_file) {
-        set_option(easy, CURLOPT_CAINFO, curl->ca_file);
-        /* With a directory of certificates as well, curl keeps no store in memory: 16 ms a connection, not 0.5. */
-        set_option(easy, CURLOPT_CAPATH, NULL);
-    }
-    set_option(easy, CURLOPT_MAXAGE_CONN, (long)MAX_IDLE_CONNECTION_S);
-    set_option(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)DNS_CACHE_S);
-    if (curl->connect_timeout_ms > 0)
-        set_option(easy, CURLOPT_CONNECTTIMEOUT_MS, to_long(curl->connect_timeout_ms));
-    set_option(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
-    set_option(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
-    set_option(easy, CURLOPT_HEADERFUNCTION, on_header);
-    set_option(easy, CURLOPT_HEADERDATA, handle);
-    set_option(easy, CURLOPT_WRITEFUNCTION, on_answer_bytes);
-    set_option(easy, CURLOPT_WRITEDATA, handle);
-    set_option(easy, CURLOPT_PRIVATE, handle);
-    return handle;
-}
-
-static void handle_free(struct transfer_handle *handle)
-{
-    curl_easy_cleanup(handle->easy);
-    free(handle);
-}
-
-/* On a new connection curl repeats nothing. A body that goes out once may also use a kept one, since it cannot be read
- * twice; but newer versions of curl take a connection that was used within the last second to be alive without a look,
- * so it must not get the chance to pick one that we saw die. */
-static bool needs_new_connection(const struct transfer_handle *handle)
-{
-    const struct transfer_wire *wire = &handle->transfer->wire;
-    if (wire->is_on_new || !wire->never_repeat)
-        return wire->is_on_new;
-    return wire->body_length == 0 || transfer_sockets_saw_death(&handle->multi->sockets, UNCHECKED_CONNECTION_MS);
-}
-
-/* Each way undoes what the handle's last transfer has left. */
-static void set_method_and_body(struct transfer_handle *handle)
-{
-    CURL *easy = handle->easy;
-    const struct transfer_wire *wire = &handle->transfer->wire;
-    bool once = wire->never_repeat && wire->body_length > 0;
-    set_option(easy, CURLOPT_FRESH_CONNECT, needs_new_connection(handle) ? 1L : 0L);
-    /* Curl knows no DELETE of its own: it is a GET by another name. */
-    set_option(easy, CURLOPT_CUSTOMREQUEST, wire->method == TRANSFER_DELETE ? "DELETE" : NULL);
-    if (wire->method != TRANSFER_POST) {
-        set_option(easy, CURLOPT_HTTPGET, 1L);
-        return;
-    }
-    set_option(easy, CURLOPT_POST, 1L);
-    set_option(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)wire->body_length);
-    set_option(easy, CURLOPT_READFUNCTION, once ? on_body_wanted : NULL);
-    set_option(easy, CURLOPT_READDATA, once ? (void *)handle : NULL);
-    set_option(easy, CURLOPT_POSTFIELDS, once ? NULL : wire->body ? wire->body : "");
-}
-
-static struct curl_slist *list_of_lines(const struct transfer_wire *wire)
-{
-    struct curl_slist *lines = NULL;
-    for (size_t i = 0; i < wire->line_count; i++) {
-        lines = curl_slist_append(lines, wire->lines[i]);
-        ensure(lines);
-    }
-    return lines;
 }
 
 /* ---- multis ---- */
@@ -318,46 +132,29 @@ static void free_spare_multis(struct transfer_curl *curl)
 void transfer_curl_give(struct transfer_curl *curl, struct transfer *transfer)
 {
     struct list_link *idle = list_shift(&curl->idle_handles);
-    struct transfer_handle *handle = idle ? list_entry(idle, struct transfer_handle, link) : handle_new(curl);
-    CURL *easy = handle->easy;
+    struct transfer_handle *handle = idle ? list_entry(idle, struct transfer_handle, link) : transfer_handle_new(curl);
     transfer->handle = handle;
     handle->transfer = transfer;
     handle->multi = transfer->stream.on_data ? multi_for_stream(curl) : &curl->calls;
-    /* Curl refuses absurd URLs here (8 MB); the empty one ends the transfer in the usual way. */
-    if (curl_easy_setopt(easy, CURLOPT_URL, transfer->wire.url) != CURLE_OK)
-        set_option(easy, CURLOPT_URL, "");
-    set_method_and_body(handle);
-    handle->header_lines = list_of_lines(&transfer->wire);
-    set_option(easy, CURLOPT_HTTPHEADER, handle->header_lines);
-    set_option(easy, CURLOPT_TIMEOUT_MS, to_long(transfer->wire.timeout_ms)); /* 0 = none, for curl too */
-    set_option(easy, CURLOPT_ERRORBUFFER, handle->error);
-    set_option(easy, CURLOPT_OPENSOCKETDATA, handle->multi);
-    set_option(easy, CURLOPT_CLOSESOCKETDATA, handle->multi);
+    transfer_handle_fill(handle);
     handle->multi->handle_count++;
-    ensure(curl_multi_add_handle(handle->multi->multi, easy) == CURLM_OK);
+    ensure(curl_multi_add_handle(handle->multi->multi, handle->easy) == CURLM_OK);
 }
 
-/* The handle becomes idle, pointing to nothing of this transfer. */
+/* The handle becomes idle, pointing to nothing of this transfer. The one used last is used next: it is in the
+ * processor's caches. */
 void transfer_curl_take(struct transfer *transfer)
 {
     struct transfer_handle *handle = transfer->handle;
     struct transfer_curl *curl = handle->multi->curl;
-    CURL *easy = handle->easy;
-    ensure(curl_multi_remove_handle(handle->multi->multi, easy) == CURLM_OK);
+    ensure(curl_multi_remove_handle(handle->multi->multi, handle->easy) == CURLM_OK);
     handle->multi->handle_count--;
-    set_option(easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(handle->header_lines);
-    set_option(easy, CURLOPT_POSTFIELDS, NULL);
-    set_option(easy, CURLOPT_READDATA, NULL);
-    set_option(easy, CURLOPT_ERRORBUFFER, NULL);
-    set_option(easy, CURLOPT_OPENSOCKETDATA, NULL);
-    set_option(easy, CURLOPT_CLOSESOCKETDATA, NULL);
-    *handle = (struct transfer_handle){.easy = easy};
+    transfer_handle_clear(handle);
     transfer->handle = NULL;
     if (curl->idle_handles.length < curl->max_idle)
-        list_append(&curl->idle_handles, &handle->link);
+        list_prepend(&curl->idle_handles, &handle->link);
     else
-        handle_free(handle);
+        transfer_handle_free(handle);
     free_spare_multis(curl);
 }
 
@@ -367,9 +164,8 @@ static enum transfer_result result_of(const struct transfer_handle *handle, CURL
     /* Curl takes a connection closed within the headers for an answer without a body. */
     if (code == CURLE_OK)
         return handle->transfer->headers.complete ? TRANSFER_ANSWERED : TRANSFER_LOST;
-    /* Counts all attempts: a first one may have died on a kept connection, and a second one been refused. */
-    long request_bytes = 0;
-    if (curl_easy_getinfo(handle->easy, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK || request_bytes > 0)
+    /* A first attempt may have died on a kept connection, and a second one been refused. */
+    if (transfer_handle_sent_bytes(handle) > 0)
         return TRANSFER_LOST;
     switch (code) {
     case CURLE_URL_MALFORMAT:
@@ -396,6 +192,8 @@ static void describe(const struct transfer_handle *handle, CURLcode code, char d
         snprintf(text, sizeof(text), "The answer is longer than %zu bytes", transfer->answer.maximum);
     else if (code == CURLE_OK)
         snprintf(text, sizeof(text), "The connection was closed within the answer's headers");
+    else if (code == CURLE_ABORTED_BY_CALLBACK)
+        snprintf(text, sizeof(text), "The connection was closed before an answer came");
     else
         snprintf(text, sizeof(text), "%s", handle->error[0] ? handle->error : curl_easy_strerror(code));
     /* Curl may quote what the other side sent. */
@@ -475,13 +273,14 @@ void transfer_curl_free(struct transfer_curl *curl)
 {
     struct list_link *link;
     while ((link = list_shift(&curl->idle_handles)))
-        handle_free(list_entry(link, struct transfer_handle, link));
+        transfer_handle_free(list_entry(link, struct transfer_handle, link));
     multi_dispose(&curl->calls);
     while ((link = list_shift(&curl->stream_multis))) {
         struct transfer_multi *multi = list_entry(link, struct transfer_multi, link);
         multi_dispose(multi);
         free(multi);
     }
+    transfer_urls_dispose(&curl->urls);
     free(curl->ca_file);
     free(curl->proxy);
     free(curl);

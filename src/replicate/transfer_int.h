@@ -19,24 +19,21 @@ enum { TRANSFER_DETAIL_BYTES = 320 };
 
 enum transfer_method { TRANSFER_GET, TRANSFER_POST, TRANSFER_DELETE };
 
-/* A request as it goes out: all of it is its own, the header lines ready for curl. */
+/* A request as it goes out: all of it is its own. */
 struct transfer_wire {
     enum transfer_method method;
-    char *url, *token, *body; /* token and body: NULL = none */
-    char *accept;             /* NULL = none */
-    size_t body_length, body_given;
-    char **lines;
-    size_t line_count;
     bool never_repeat, is_on_new;
     int64_t timeout_ms;
+    const char *url, *token, *accept; /* in `text`; token and accept: NULL = none */
+    const char *lines;                /* in `text`: header lines as curl takes them, each with its NUL */
+    size_t line_count;
+    char *text;
+    size_t used; /* of `text` */
+    char *body;  /* NULL = none */
+    size_t body_length;
 };
 
 void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request);
-
-/* Gives out every byte of the body once, for a body that must not go out twice. Curl repeats a request by itself when a
- * kept connection dies under it, but cannot rewind this source, so it gives up instead once a byte of the body is out.
- */
-size_t transfer_wire_give_body(struct transfer_wire *wire, char *room, size_t size);
 
 void transfer_wire_dispose(struct transfer_wire *wire);
 

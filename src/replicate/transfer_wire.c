@@ -7,42 +7,79 @@
 
 #include "base/ensure.h"
 
-/* Line breaks become spaces, so that no value can add a header of its own. */
-static void add_line(struct transfer_wire *wire, char *line)
+static const char BEARER[] = "Authorization: Bearer ";
+static const char JSON_TYPE[] = "Content-Type: application/json";
+/* A name and a colon alone: curl leaves out a header that it would add of itself. It would hold back bodies over 1 MB
+ * for a second, waiting for a leave to go on. */
+static const char NO_TYPE[] = "Content-Type:", NO_EXPECT[] = "Expect:";
+/* A stream goes on forever from where it is; a copy of it would be of the past. */
+static const char NO_STORE[] = "Cache-Control: no-store";
+static const char ACCEPT[] = "Accept";
+
+static size_t size_of(const char *text)
 {
-    for (char *c = line; *c; c++) {
-        if (*c == '\r' || *c == '\n')
-            *c = ' ';
-    }
-    wire->lines[wire->line_count++] = line;
+    return text ? strlen(text) + 1 : 0;
+}
+
+/* More than all texts of the request take, and at least their exact sum: everything is in one block of memory. */
+static size_t text_bytes(const struct transfer_request *request)
+{
+    size_t bytes = size_of(request->url) + 2 * size_of(request->token) + 2 * size_of(request->accept);
+    for (size_t i = 0; i < request->header_count; i++)
+        bytes += strlen(request->headers[i].name) + strlen(request->headers[i].value) + sizeof(": ");
+    return bytes + sizeof(BEARER) + sizeof(ACCEPT) + sizeof(": ") + sizeof(JSON_TYPE) + sizeof(NO_EXPECT) +
+           sizeof(NO_STORE);
+}
+
+static void put(struct transfer_wire *wire, const char *bytes, size_t length)
+{
+    memcpy(wire->text + wire->used, bytes, length);
+    wire->used += length;
+}
+
+static const char *put_text(struct transfer_wire *wire, const char *text)
+{
+    const char *start = wire->text + wire->used;
+    put(wire, text ? text : "", size_of(text));
+    return text ? start : NULL;
+}
+
+/* A line of two parts. Line breaks become spaces, so that no value can add a header of its own. */
+static void add_line(struct transfer_wire *wire, const char *first, const char *separator, const char *second)
+{
+    char *line = wire->text + wire->used;
+    put(wire, first, strlen(first));
+    put(wire, separator, strlen(separator));
+    put(wire, second, strlen(second) + 1);
+    for (size_t at = strcspn(line, "\r\n"); line[at]; at += strcspn(line + at, "\r\n"))
+        line[at] = ' ';
+    wire->line_count++;
 }
 
 static void add_header(struct transfer_wire *wire, const char *name, const char *value)
 {
     /* A semicolon is curl's way to write a header with an empty value; with a colon it would be left out. */
-    add_line(wire, *value ? xasprintf("%s: %s", name, value) : xasprintf("%s;", name));
+    add_line(wire, name, *value ? ": " : ";", value);
 }
 
 static void add_lines(struct transfer_wire *wire, const struct transfer_request *request)
 {
     bool has_type = false;
+    wire->lines = wire->text + wire->used;
     if (request->token)
-        add_line(wire, xasprintf("Authorization: Bearer %s", request->token));
+        add_line(wire, BEARER, "", request->token);
     for (size_t i = 0; i < request->header_count; i++) {
         const struct header *header = &request->headers[i];
         has_type = has_type || strcasecmp(header->name, "Content-Type") == 0;
         add_header(wire, header->name, header->value);
     }
     if (request->accept)
-        add_header(wire, "Accept", request->accept);
-    /* A stream goes on forever from where it is; a copy of it would be of the past. */
+        add_header(wire, ACCEPT, request->accept);
     if (request->accept && request->on_data)
-        add_header(wire, "Cache-Control", "no-store");
-    /* A name and a colon alone: curl leaves out a header that it would add of itself. */
+        add_line(wire, NO_STORE, "", "");
     if (!has_type)
-        add_line(wire, xstrdup(wire->body_length > 0 ? "Content-Type: application/json" : "Content-Type:"));
-    /* Curl would hold back bodies over 1 MB for a second, waiting for a leave to go on. */
-    add_line(wire, xstrdup("Expect:"));
+        add_line(wire, wire->body_length > 0 ? JSON_TYPE : NO_TYPE, "", "");
+    add_line(wire, NO_EXPECT, "", "");
 }
 
 static enum transfer_method parse_method(const char *method)
@@ -70,40 +107,26 @@ static void set_body(struct transfer_wire *wire, const struct transfer_request *
 
 void transfer_wire_init(struct transfer_wire *wire, const struct transfer_request *request)
 {
-    enum { OWN_LINES = 5 }; /* Authorization, Accept, Cache-Control, Content-Type, Expect */
+    size_t room = text_bytes(request);
     *wire = (struct transfer_wire){
-        .url = xstrdup(request->url),
-        .token = xstrdup(request->token),
-        .accept = xstrdup(request->accept),
-        .lines = xcalloc(request->header_count + OWN_LINES, sizeof(char *)),
+        .text = xmalloc(room),
         .method = parse_method(request->method),
         .never_repeat = request->never_repeat,
         .is_on_new = request->is_on_new,
         /* Whoever reckons a time that is already over does not mean "no limit". */
         .timeout_ms = request->timeout_ms < 0 ? 1 : request->timeout_ms,
     };
+    wire->url = put_text(wire, request->url);
+    wire->token = put_text(wire, request->token);
+    wire->accept = put_text(wire, request->accept);
     set_body(wire, request);
     add_lines(wire, request);
-}
-
-size_t transfer_wire_give_body(struct transfer_wire *wire, char *room, size_t size)
-{
-    size_t left = wire->body_length - wire->body_given;
-    size_t length = left < size ? left : size;
-    if (length > 0)
-        memcpy(room, wire->body + wire->body_given, length);
-    wire->body_given += length;
-    return length;
+    ensure(wire->used <= room);
 }
 
 void transfer_wire_dispose(struct transfer_wire *wire)
 {
-    for (size_t i = 0; i < wire->line_count; i++)
-        free(wire->lines[i]);
-    free(wire->lines);
-    free(wire->url);
-    free(wire->token);
+    free(wire->text);
     free(wire->body);
-    free(wire->accept);
     *wire = (struct transfer_wire){0};
 }

@@ -71,15 +71,22 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state)
               log_text("state", STATE_WORDS[state]));
 }
 
-/* Letters and digits that nobody can guess or repeat: for the ids of requests and answers. */
+/* Letters and digits that nobody can guess or repeat: for the ids of requests and answers. The kernel is asked for
+ * several of them at once, each for one use, and for no more than it gives without ever being interrupted. */
 static void make_unique(char out[UNIQUE_BYTES])
 {
+    enum { EACH = UNIQUE_BYTES - 1, STOCK_BYTES = 256 / EACH * EACH };
     static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
-    unsigned char random[UNIQUE_BYTES - 1];
-    ensure(getrandom(random, sizeof random, 0) == (ssize_t)sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        out[i] = digits[random[i] & 31];
-    out[UNIQUE_BYTES - 1] = '\0';
+    static _Thread_local unsigned char stock[STOCK_BYTES];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        ensure(getrandom(stock, sizeof stock, 0) == (ssize_t)sizeof stock);
+        left = sizeof stock;
+    }
+    left -= EACH;
+    for (size_t i = 0; i < EACH; i++)
+        out[i] = digits[stock[left + i] & 31];
+    out[EACH] = '\0';
 }
 
 /* The client's own id when it is one that can stand in a header and a log line. */
@@ -126,16 +133,17 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type)
     if (content_type != NULL)
         reply_header(reply, "Content-Type", content_type);
     reply_header(reply, "x-request-id", exchange->request_id);
-    if (exchange->prediction_ids.length > 0)
-        reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
-    add_model(exchange);
-    add_ignored(exchange);
     if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
     if (exchange->config->cors_origin_count > 0)
         reply_header(reply, "Vary", "Origin"); /* on every answer, or a cache would give the wrong one */
     if (cors_allows(exchange->config, origin))
         cors_headers(reply, origin);
+    /* Those that can be long go last, as they may be left out: see reply_header. */
+    if (exchange->prediction_ids.length > 0)
+        reply_header(reply, "x-replicate-prediction-id", buf_text(&exchange->prediction_ids));
+    add_model(exchange);
+    add_ignored(exchange);
 }
 
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body)

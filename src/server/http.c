@@ -22,9 +22,17 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
-/* Every connection holds one of these, for the head of its request and the head of its answer. A request's head may
- * take half, or there might be no room for the head of an answer that was paid for. */
-enum { CONNECTION_MEMORY_BYTES = 16 * 1024, HEAD_MAX_BYTES = CONNECTION_MEMORY_BYTES / 2 };
+/* Every connection holds one of these, also while it waits, for the head of its request and the head of its answer:
+ * libmicrohttpd keeps the lines of the request, and a record for each of its headers, until the answer is out. Where
+ * the answer's head does not fit as well the connection is cut, and what was paid for is lost; so room is kept for it,
+ * and headers that it could do without are left out where there is not enough (reply_header). */
+enum {
+    CONNECTION_MEMORY_BYTES = 8 * 1024,
+    HEADER_RECORD_BYTES = 64, /* 56, and what rounding up may take */
+    ANSWER_HEAD_BYTES = 1024,
+    HEAD_MAX_BYTES = CONNECTION_MEMORY_BYTES - ANSWER_HEAD_BYTES,
+    OWN_LINES_BYTES = 256, /* of an answer's head, what libmicrohttpd adds to it */
+};
 
 /* A client that does not take its answer for this long is given up by libmicrohttpd. */
 enum { SILENCE_LIMIT_S = 120 };
@@ -42,6 +50,7 @@ struct http_connection {
     struct http *http;
     int fd;
     struct loop_timer idle;
+    struct reply_hangup hangup;
 };
 
 static void on_mhd_event(void *arg, uint32_t events)
@@ -85,10 +94,12 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
         *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
         watch_liveness(connection->fd);
         loop_timer_init(&connection->idle, on_idle, connection);
+        reply_hangup_init(&connection->hangup, http->options.loop);
         watch_idleness(connection, http->options.head_timeout_ms);
         *context = connection;
     } else if (connection != NULL) {
         loop_timer_clear(http->options.loop, &connection->idle);
+        reply_hangup_dispose(&connection->hangup);
         free(connection);
         *context = NULL;
         /* At its limit libmicrohttpd stops listening. It has room again now, but listens only from its next run on. */
@@ -99,7 +110,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 static struct http_connection *connection_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info == NULL ? NULL : info->socket_context;
+    ensure(info != NULL && info->socket_context != NULL);
+    return info->socket_context;
 }
 
 const char *http_header(const struct http_request *request, const char *name)
@@ -141,7 +153,7 @@ static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNO
 /* How the body is framed, as the headers say. */
 struct framing {
     bool has_odd_name;
-    size_t head_bytes;
+    size_t head_bytes; /* of memory */
     int length_headers, encoding_headers;
     const char *length, *encoding, *expect;
 };
@@ -161,10 +173,13 @@ static bool is_odd_name(const char *name)
 
 static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
 {
-    (void)kind;
     struct framing *framing = arg;
-    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
+    /* Cookies and the arguments of the path have records too, and of cookies there is a second copy. */
     framing->head_bytes += strlen(name) + (value == NULL ? 0 : strlen(value)) + 4; /* ": " and the line's end */
+    framing->head_bytes += HEADER_RECORD_BYTES;
+    if (kind != MHD_HEADER_KIND)
+        return MHD_YES;
+    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
         framing->length = value;
@@ -192,14 +207,18 @@ static bool parse_length(const char *text, int64_t *length)
 static bool check_framing(struct http_request *request, struct error *err)
 {
     struct framing framing = {.head_bytes = strlen(request->path)};
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_framing_header, &framing);
+    enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+    MHD_get_connection_values(request->connection, kinds, on_framing_header, &framing);
     request->content_length = -1;
     request->has_body = framing.length != NULL || framing.encoding != NULL;
     request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;
-    if (framing.head_bytes > HEAD_MAX_BYTES)
+    request->is_oversized = framing.head_bytes > HEAD_MAX_BYTES;
+    if (request->is_oversized)
         return error_set(err, ERROR_REQUEST_TOO_LARGE, NULL,
-                         "The request's headers have more than %d bytes. Send fewer or shorter headers.",
-                         HEAD_MAX_BYTES);
+                         "The request's headers take more than the %d bytes that this server has for them, with %d "
+                         "more for each of them. Send fewer or shorter headers.",
+                         HEAD_MAX_BYTES, HEADER_RECORD_BYTES);
+    request->reply.head_room = CONNECTION_MEMORY_BYTES - OWN_LINES_BYTES - framing.head_bytes;
     if (framing.has_odd_name)
         return error_set(
             err, ERROR_BAD_REQUEST, NULL,
@@ -222,13 +241,12 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
                                          const char *path)
 {
     struct http_connection *connection = connection_of(mhd);
-    if (connection != NULL)
-        loop_timer_clear(http->options.loop, &connection->idle);
+    loop_timer_clear(http->options.loop, &connection->idle);
     struct http_request *request = xcalloc(1, sizeof *request);
     request->connection = mhd;
     request->method = method;
     request->path = xstrdup(path);
-    reply_init(&request->reply, &http->replies, mhd);
+    reply_init(&request->reply, &http->replies, mhd, &connection->hangup);
     buf_init(&request->body, 0);
     struct error err;
     bool is_framed = check_framing(request, &err);
@@ -246,6 +264,10 @@ static enum MHD_Result answer_early(struct http_request *request)
 {
     enum { LARGE_BYTES = 1024 * 1024 };
     struct reply *reply = &request->reply;
+    if (request->is_oversized) { /* there may be no room in libmicrohttpd for the head of the answer */
+        reply_send_raw(reply, reply->status, &reply->body);
+        return MHD_NO;
+    }
     if (request->is_misframed || (request->has_body && request->expects_continue))
         return reply_hand_over(reply) ? MHD_YES : MHD_NO;
     if (request->content_length > LARGE_BYTES) {
@@ -304,8 +326,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     free(request->path);
     free(request);
     struct http_connection *connection = connection_of(mhd);
-    if (connection != NULL)
-        watch_idleness(connection, connection->http->options.idle_timeout_ms);
+    watch_idleness(connection, connection->http->options.idle_timeout_ms);
 }
 
 /* Paths are decoded once, by whoever knows what they mean: model ids hold slashes. */

@@ -16,12 +16,33 @@ void reply_queue_init(struct reply_queue *queue, struct loop *loop)
     list_init(&queue->ready);
 }
 
+/* Level-triggered, this would come back without end; whoever waits on this connection next sets the watch again. */
 static void on_hangup(void *arg, uint32_t events)
 {
     (void)events;
-    struct reply *reply = arg;
-    loop_watch_clear(reply->queue->loop, &reply->hangup);
-    reply->on_gone(reply->arg);
+    struct reply_hangup *hangup = arg;
+    struct reply *reply = hangup->waiting;
+    hangup->waiting = NULL;
+    loop_watch_clear(hangup->loop, &hangup->watch);
+    if (reply != NULL)
+        reply->on_gone(reply->arg);
+}
+
+void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop)
+{
+    *hangup = (struct reply_hangup){.loop = loop};
+    loop_watch_init(&hangup->watch, on_hangup, hangup);
+}
+
+void reply_hangup_dispose(struct reply_hangup *hangup)
+{
+    loop_watch_clear(hangup->loop, &hangup->watch);
+}
+
+static void listen_no_more(struct reply *reply)
+{
+    if (reply->hangup->waiting == reply)
+        reply->hangup->waiting = NULL;
 }
 
 static void on_stall(void *arg)
@@ -29,20 +50,21 @@ static void on_stall(void *arg)
     reply_cut(arg);
 }
 
-void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection)
+void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection,
+                struct reply_hangup *hangup)
 {
-    *reply = (struct reply){.queue = queue, .connection = connection, .fd = -1};
+    *reply = (struct reply){.queue = queue, .connection = connection, .fd = -1, .hangup = hangup};
+    reply->head_room = REPLY_LEAST_HEAD_BYTES;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info != NULL)
         reply->fd = info->connect_fd;
     buf_init(&reply->body, 0);
-    loop_watch_init(&reply->hangup, on_hangup, reply);
     loop_timer_init(&reply->stall, on_stall, reply);
 }
 
 void reply_dispose(struct reply *reply)
 {
-    loop_watch_clear(reply->queue->loop, &reply->hangup);
+    listen_no_more(reply);
     loop_timer_clear(reply->queue->loop, &reply->stall);
     list_remove(&reply->link);
     for (size_t i = 0; i < reply->header_count; i++)
@@ -57,6 +79,10 @@ void reply_header(struct reply *reply, const char *name, const char *value)
     for (const char *c = value; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return;
+    size_t bytes = strlen(name) + strlen(value) + 4; /* ": " and the line's end */
+    if (bytes > reply->head_room)
+        return;
+    reply->head_room -= bytes;
     reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
 }
 
@@ -70,7 +96,7 @@ static void resume_soon(struct reply *reply)
 static void mark_ready(struct reply *reply)
 {
     reply->is_ready = true;
-    loop_watch_clear(reply->queue->loop, &reply->hangup);
+    listen_no_more(reply);
     resume_soon(reply);
 }
 
@@ -102,7 +128,9 @@ void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg)
     reply->is_suspended = true;
     MHD_suspend_connection(reply->connection);
     /* A descriptor that epoll refuses is only a hang-up that we learn of late: the deadline still stands. */
-    (void)loop_watch_set(reply->queue->loop, &reply->hangup, reply->fd, EPOLLRDHUP);
+    reply->hangup->waiting = reply;
+    if (reply->hangup->watch.fd < 0)
+        (void)loop_watch_set(reply->queue->loop, &reply->hangup->watch, reply->fd, EPOLLRDHUP);
 }
 
 bool reply_queue_flush(struct reply_queue *queue)

@@ -2,6 +2,7 @@
 #include "server/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,10 @@ enum { DRAIN_LOOK_MS = 50 };
 /* The status page hears of what runs as often, and of the first request soon. */
 enum { PUBLISH_MS = 1000, PUBLISH_SOON_MS = 100 };
 
+/* After so many at once the memory of all of them goes back to the system, in the next lull; not too often, since that
+ * takes a moment. */
+enum { MANY_EXCHANGES = 1000, TRIM_PAUSE_MS = 10 * 1000 };
+
 struct message {
     struct list_link link;
     enum worker_message what;
@@ -30,8 +35,10 @@ struct worker_thread {
     pthread_mutex_t mutex; /* guards the mailbox */
     struct list mailbox;
     bool warms;
-    bool is_draining, said_idle, is_stopping; /* the thread's own */
+    bool is_draining, said_idle, is_stopping; /* the thread's own, as all below */
     struct loop_timer publish;                /* set while anything is open, and once more after it */
+    size_t most_open;                         /* exchanges at once, since memory was last given back */
+    int64_t trimmed_ms;
 };
 
 static void warm_route(struct worker_thread *thread, const struct route *route)
@@ -161,6 +168,22 @@ static void publish_soon(struct worker_thread *thread)
         loop_timer_set(thread->worker.loop, &thread->publish, clock_now_ms() + PUBLISH_SOON_MS);
 }
 
+/* The C library keeps what was freed: after a crowd, for as long as the process lives. */
+static void give_memory_back(struct worker_thread *thread)
+{
+    size_t open = exchange_lists_open(&thread->worker.exchanges);
+    if (open > thread->most_open)
+        thread->most_open = open;
+    if (open > 0 || thread->most_open < MANY_EXCHANGES || engine_count(thread->worker.engine) > 0 ||
+        clock_now_ms() - thread->trimmed_ms < TRIM_PAUSE_MS)
+        return;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+    thread->most_open = 0;
+    thread->trimmed_ms = clock_now_ms();
+}
+
 static void turn(struct worker_thread *thread)
 {
     struct worker *worker = &thread->worker;
@@ -179,6 +202,7 @@ static void turn(struct worker_thread *thread)
     set_gauges(worker);
     say_when_idle(thread);
     publish_soon(thread);
+    give_memory_back(thread);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_relaxed);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "bridge.h"
 #include "check_main.h"
@@ -29,12 +30,18 @@ static void read_metrics(void)
     prometheus_check(metrics.body, metrics.body_length);
 }
 
-/* `name` without its prefix. */
+/* `name` without its prefix. A request is counted when its connection is done with it, which is a moment after the client
+ * has read the answer. */
 static void expect(const char *name, long value)
 {
     char series[256];
+    int64_t until_ms = clock_now_ms() + daemon_patience_ms();
     snprintf(series, sizeof series, "replibridge_%s", name);
     double found = prometheus_value(metrics.body, series);
+    while (found != (double)value && clock_now_ms() < until_ms) {
+        read_metrics();
+        found = prometheus_value(metrics.body, series);
+    }
     ck_assert_msg(found == (double)value, "%s is %g, not %ld", series, found, value);
 }
 

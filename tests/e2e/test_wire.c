@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/ensure.h"
 #include "bridge.h"
 #include "check_main.h"
@@ -186,6 +187,44 @@ START_TEST(a_request_in_small_pieces_is_read_like_any_other)
 }
 END_TEST
 
+/* ---- heads and the room for them ---- */
+
+#define MANY_BODY "{\"model\":\"writer\",\"n\":60,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+
+/* A head of about so many bytes, in headers of this length, before a request for 60 choices. */
+static char *large_head(size_t bytes, int value_bytes)
+{
+    struct buf text;
+    buf_init(&text, 64 * 1024);
+    buf_append_text(&text, CHAT);
+    for (int i = 0; text.length < bytes; i++)
+        buf_printf(&text, "x-filler-%d: %0*d\r\n", i, value_bytes, i);
+    buf_printf(&text, "Content-Length: %zu\r\n\r\n%s", strlen(MANY_BODY), MANY_BODY);
+    return buf_take(&text, NULL);
+}
+
+/* The ids of 60 predictions are a long header: where a large head leaves no room for it, the answer comes without. */
+START_TEST(what_was_paid_for_is_answered_however_large_the_head)
+{
+    static const int value_bytes[] = {10, 60, 700};
+    for (size_t bytes = 1000; bytes < 9000; bytes += 1000) {
+        struct sim_counters before, after;
+        struct http_response response = {0};
+        char *text = large_head(bytes, value_bytes[_i]), id[64];
+        replicate_sim_counters(bridge.sim, &before);
+        struct http_connection *client = connect_and_send(text);
+        ck_assert_msg(http_read(client, &response, daemon_patience_ms()), "a head of %zu bytes: no answer", bytes);
+        replicate_sim_counters(bridge.sim, &after);
+        ck_assert_uint_eq(after.created - before.created, response.status == 200 ? 60 : 0);
+        ck_assert_msg(bytes > 1500 || response.status == 200, "a head of %zu bytes: %d", bytes, response.status);
+        ck_assert(response.status != 200 || http_answer_header(&response, "x-request-id", id, sizeof id));
+        http_response_dispose(&response);
+        http_close(&client);
+        free(text);
+    }
+}
+END_TEST
+
 /* ---- clients that go away ---- */
 
 START_TEST(clients_that_leave_in_the_middle_of_anything_leave_nothing_behind)
@@ -345,6 +384,7 @@ static void add_framing(Suite *suite)
     tcase_add_loop_test(tcase, a_request_that_never_ends_is_hung_up_on, 0, sizeof unfinished / sizeof *unfinished);
     tcase_add_test(tcase, bytes_that_trickle_in_do_not_extend_the_time);
     tcase_add_test(tcase, a_request_in_small_pieces_is_read_like_any_other);
+    tcase_add_loop_test(tcase, what_was_paid_for_is_answered_however_large_the_head, 0, 3);
     tcase_add_test(tcase, clients_that_leave_in_the_middle_of_anything_leave_nothing_behind);
     suite_add_tcase(suite, tcase);
 }

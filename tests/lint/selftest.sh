@@ -21,6 +21,8 @@ good_tree() {
     put tests/unit/test_a.c '/* Tests. */\nSTART_TEST(one)\n{\n}\nEND_TEST\n\nvoid add(void)\n{\n    tcase_add_test(tcase,\n                   one);\n}\n'
     put scripts/do.sh 'mktemp /tmp/name-XXXXXX\n'
     put Makefile 'all:\n'
+    put include/base/error.h '/* Errors. */\n#define ERROR_KINDS(X) \\\n    X(NO_KEY, 401, "a_type", NULL, false, false) \\\n    X(TIMEOUT, 504, "a_type", "timeout", false, true)\n'
+    put docs/troubleshooting.md '| `no_key` | 401 | – | No key. |\n| `timeout` | 504 | `timeout` | Late. |\n'
     put src/main.c '/* Main. */\nstatic const char HELP[] =\n    "  --check  check\\n";\n'
     put packaging/man/replibridge.1 '.It Fl -check\n'
     put packaging/completion/replibridge.bash 'options="--check"\n'
@@ -51,7 +53,7 @@ repeat() {
 }
 
 good_tree
-for lint in layers libraries limits banned registration comments workplace manual metrics; do
+for lint in layers libraries limits banned registration comments workplace manual metrics errors; do
     if ! sh "$here/$lint.sh" "$tree"; then
         echo "$lint.sh complains of a good tree"
         bad=1
@@ -143,5 +145,8 @@ ask 'up == 0\n  title: "{{ $labels.nothing }}"'
 expect metrics 'a shown label that is not there' 'a.yaml:2: no metric has the label "nothing"'
 echo 'more' >>"$tree/docs/metrics.md"
 expect metrics 'a page that is out of date' 'docs/metrics.md:1:'
+
+put docs/troubleshooting.md '| `no_key` | 401 | – | No key. |\n| `timeout` | 503 | `timeout` | Late. |\n'
+expect errors 'an error that is explained with another status' 'timeout 504 timeout'
 
 exit "$bad"

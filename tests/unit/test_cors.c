@@ -7,13 +7,14 @@
 #include "check_main.h"
 
 static struct reply_queue queue;
+static struct reply_hangup hangup;
 static struct reply reply;
 
 static void setup(void)
 {
     reply_queue_init(&queue, loop_new());
-    reply = (struct reply){.queue = &queue, .fd = -1};
-    loop_watch_init(&reply.hangup, NULL, NULL);
+    reply_hangup_init(&hangup, queue.loop);
+    reply = (struct reply){.queue = &queue, .fd = -1, .head_room = 4096, .hangup = &hangup};
 }
 
 static void teardown(void)

@@ -74,6 +74,19 @@ START_TEST(links_stand_in_the_order_of_their_appending)
 }
 END_TEST
 
+START_TEST(a_prepended_link_is_the_first)
+{
+    struct item first = {.number = 7}, only = {.number = 8};
+    struct list empty;
+    list_prepend(&list, &first.link);
+    assert_list((const int[]){7, 0, 1, 2, 3}, 5);
+    list_init(&empty);
+    list_prepend(&empty, &only.link);
+    ck_assert_ptr_eq(list_shift(&empty), &only.link);
+    ck_assert(list_is_empty(&empty));
+}
+END_TEST
+
 START_TEST(any_link_can_be_removed)
 {
     static const int left[4][3] = {{1, 2, 3}, {0, 2, 3}, {0, 1, 3}, {0, 1, 2}};
@@ -153,6 +166,7 @@ static Suite *list_suite(void)
     tcase_add_test(tcase, an_empty_list_has_no_first_link);
     tcase_add_test(tcase, a_link_can_be_put_before_another);
     tcase_add_test(tcase, links_stand_in_the_order_of_their_appending);
+    tcase_add_test(tcase, a_prepended_link_is_the_first);
     tcase_add_loop_test(tcase, any_link_can_be_removed, 0, 4);
     tcase_add_test(tcase, removing_a_link_twice_does_nothing);
     tcase_add_test(tcase, a_removed_link_can_be_appended_again);

@@ -3,7 +3,7 @@
 import asyncio
 
 from chat import WRITTEN, checks, make, run, together
-from checks import URL, ends_as, equal, predictions, true
+from checks import URL, ends_as, equal, predictions, prints_as_documented, true
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
@@ -15,6 +15,11 @@ def a_question_is_answered():
     equal(answer.content, WRITTEN)
     equal(answer.response_metadata["finish_reason"], "stop")
     equal(answer.response_metadata["model_name"], "writer")
+
+
+@checks.add("invoke")
+def the_example_of_the_documentation_works():
+    prints_as_documented("docs/use-with.md", "LangChain for Python", WRITTEN)
 
 
 @checks.add("invoke")

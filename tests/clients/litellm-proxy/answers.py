@@ -12,6 +12,11 @@ def an_answer_comes_through():
 
 
 @checks.add("whole answers")
+def the_model_of_the_documentation_answers():
+    equal(ask("kimi-k2").choices[0].message.content, WRITTEN)
+
+
+@checks.add("whole answers")
 def the_prompt_and_the_answer_may_be_of_any_script():
     for prompt in ("hello", "Grüße, 世界 🌍🏽!", 'quotes " and \\ and a\nnew line'):
         equal(ask("echo", prompt).choices[0].message.content, f"You said: {prompt}")

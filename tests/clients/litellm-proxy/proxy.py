@@ -7,7 +7,8 @@ import re
 import subprocess
 import time
 
-from checks import KEY, URL, true
+import yaml
+from checks import KEY, URL, documented, true
 
 LISTENS = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 START_SECONDS = 90
@@ -36,12 +37,22 @@ def await_url(process, log):
     raise SystemExit(f"LiteLLM's proxy does not start:\n{log.read_text(errors='replace')}")
 
 
+def configuration(file):
+    """The models of proxy.yaml, and those that the documentation shows."""
+    shown = yaml.safe_load(documented("docs/use-with.md", "LiteLLM proxy", "yaml"))
+    config = yaml.safe_load(pathlib.Path("proxy.yaml").read_text(encoding="utf-8"))
+    config["model_list"] += shown["model_list"]
+    config["router_settings"].update(shown["router_settings"])
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(file)
+
+
 @contextlib.contextmanager
 def running():
     """Starts the proxy, and stops it. PROXY_URL tells where it is."""
     scratch = pathlib.Path(os.environ["SCRATCH"])
     log = scratch / "proxy.log"
-    command = [os.path.join(os.environ["TOOLS"], "venv/bin/litellm"), "--config", os.path.abspath("proxy.yaml"),
+    command = [os.path.join(os.environ["TOOLS"], "venv/bin/litellm"), "--config", configuration(scratch / "proxy.yaml"),
                "--host", "127.0.0.1", "--port", "0", "--telemetry", "False"]
     environment = {**os.environ, **QUIET, "DAEMON_BASE": f"{URL}/v1", "REPLIBRIDGE_KEY": KEY}
     with open(log, "wb") as output:

@@ -5,7 +5,7 @@ import os
 
 import litellm
 
-from checks import KEY, URL, equal, predictions
+from checks import KEY, URL, equal, predictions, prints_as_documented
 from sdk import WRITTEN, ask, ask_async, checks
 
 
@@ -14,6 +14,11 @@ def a_completion_is_answered():
     answer = ask("writer")
     equal(answer.choices[0].message.content, WRITTEN)
     equal((answer.object, answer.model, answer.choices[0].finish_reason), ("chat.completion", "writer", "stop"))
+
+
+@checks.add("completion")
+def the_example_of_the_documentation_works():
+    prints_as_documented("docs/use-with.md", "LiteLLM SDK", WRITTEN)
 
 
 @checks.add("completion")

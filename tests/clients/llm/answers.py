@@ -5,7 +5,7 @@ import os
 import signal
 
 from checks import ends_as, equal, true
-from command import WRITTEN, checks, llm, said, start
+from command import WRITTEN, as_documented, checks, llm, said, start
 
 
 @checks.add("llm")
@@ -13,6 +13,11 @@ def a_question_is_answered_streamed_and_whole():
     for model in ("writer", "acme/tiny-writer"):
         equal(said("-m", model, "hello"), WRITTEN)
         equal(said("-m", model, "--no-stream", "hello"), WRITTEN)
+
+
+@checks.add("llm")
+def the_example_of_the_documentation_works():
+    equal(as_documented(), WRITTEN)
 
 
 @checks.add("llm")

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, os.environ["CHECKS"])
-from checks import KEY, URL, Checks  # noqa: E402
+from checks import KEY, URL, Checks, documented  # noqa: E402
 
 checks = Checks("llm", version("llm"))
 
@@ -55,6 +55,17 @@ def llm(*arguments, **options):
 def start(*arguments):
     return subprocess.Popen([*COMMAND, *arguments], env=ENVIRONMENT, stdin=subprocess.DEVNULL, text=True, bufsize=0,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def as_documented():
+    """Runs the example of the documentation, in a folder of its own: what it prints."""
+    home = HOME / "documented"
+    home.mkdir()
+    (home / "extra-openai-models.yaml").write_text(documented("docs/use-with.md", "llm", "yaml"), encoding="utf-8")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "LLM_USER_PATH": str(home), "PATH": path}
+    return subprocess.run(["sh", "-eu", "-c", documented("docs/use-with.md", "llm", "sh")], env=environment, check=True,
+                          capture_output=True, text=True, timeout=90, stdin=subprocess.DEVNULL).stdout.strip()
 
 
 def said(*arguments):

@@ -1,5 +1,5 @@
 // Whole answers.
-import { equal, truthy } from './checks.mjs';
+import { equal, printsAsDocumented, truthy } from './checks.mjs';
 import { WRITTEN, ask, checks, make, user } from './sdk.mjs';
 
 const said = (answer) => answer.choices[0].message.content;
@@ -14,6 +14,10 @@ checks.add('chat.completions.create', 'a completion is answered', async () => {
   truthy(answer.id.startsWith('chatcmpl-'), `the id is ${answer.id}`);
   truthy(Number.isInteger(answer.created), `created is ${answer.created}`);
 });
+
+checks.add('chat.completions.create', 'the example of the documentation works', () =>
+  printsAsDocumented('docs/use-with.md', 'OpenAI SDK for Node', WRITTEN),
+);
 
 checks.add('chat.completions.create', 'the prompt reaches the model and comes back, in any script', async () => {
   for (const prompt of ['hello', 'Grüße, 世界 🌍🏽!', 'quotes " and \\ and a\nnew line'])

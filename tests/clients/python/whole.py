@@ -2,7 +2,7 @@
 
 import asyncio
 
-from checks import equal, true
+from checks import equal, prints_as_documented, true
 from sdk import WRITTEN, ask, checks, make, make_async, user
 
 
@@ -15,6 +15,12 @@ def a_completion_is_answered():
     equal(answer.choices[0].message.content, WRITTEN)
     equal(answer.choices[0].finish_reason, "stop")
     true(answer.id.startswith("chatcmpl-"), f"the id is {answer.id}")
+
+
+@checks.add("chat.completions.create")
+def the_examples_of_the_documentation_work():
+    prints_as_documented("README.md", "Use it", WRITTEN)
+    prints_as_documented("docs/use-with.md", "OpenAI SDK for Python", WRITTEN)
 
 
 @checks.add("chat.completions.create")

@@ -6,9 +6,11 @@
 //
 // Those with `{ long: true }` as their last argument wait for something and run side by side, the others one after the
 // other meanwhile. What was exercised (the first argument) goes into the table of clients when all its checks passed.
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, promisify } from 'node:util';
 
 export const { REPLIBRIDGE_URL: URL_WITHOUT_V1, REPLIBRIDGE_KEY: KEY, SIM_URL, RESULTS, name: NAME } = process.env;
 
@@ -42,6 +44,16 @@ export async function endsAs(prompt, status, seconds = 5) {
     truthy(Date.now() < deadline, `the predictions are ${show(found)} and not one, ${status}, after ${seconds} s`);
     await pause(50);
   }
+}
+
+// Runs the block of that page of the repository, as its readers do, with the address and the key of this test.
+export async function printsAsDocumented(page, heading, expected) {
+  const { CHECKS, SCRATCH } = process.env;
+  const run = promisify(execFile);
+  const file = join(SCRATCH, 'documented.mjs');
+  const block = await run('python3', [join(CHECKS, '../../docs/snippet.py'), page, heading, 'js']);
+  writeFileSync(file, block.stdout);
+  equal((await run(process.execPath, [file], { timeout: 60_000 })).stdout.trim(), expected, 'the output');
 }
 
 export class Checks {

@@ -14,6 +14,7 @@ meanwhile. What was exercised (the first argument) goes into the table of client
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -58,6 +59,20 @@ def eventually(condition, what, seconds=5):
 def ends_as(prompt, status, seconds=5):
     """The only prediction with that prompt comes to that end."""
     eventually(lambda: [one["status"] for one in predictions(prompt)] == [status], f"one prediction, {status}", seconds)
+
+
+def documented(page, heading, language):
+    """The block of that page of the repository, with the address and the key of this test."""
+    script = os.path.join(os.environ["CHECKS"], "../../docs/snippet.py")
+    return subprocess.run([sys.executable, script, page, heading, language], check=True, capture_output=True,
+                          text=True).stdout
+
+
+def prints_as_documented(page, heading, expected):
+    """Runs the block of Python, as its readers do."""
+    done = subprocess.run([sys.executable, "-c", documented(page, heading, "python")], capture_output=True, text=True,
+                          timeout=60, check=False)
+    equal(done.stdout.strip(), expected, f"the output (standard error: {done.stderr[-300:]!r})")
 
 
 class Checks:
