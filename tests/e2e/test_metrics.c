@@ -236,9 +236,9 @@ START_TEST(a_stop_string_is_the_reason_of_its_cancel)
     free(body);
     http_response_dispose(&response);
     bridge_expect_metric(&bridge, "replibridge_cancels_total{reason=\"stop\"}", 1);
+    bridge_expect_metric(&bridge, "replibridge_requests_total{endpoint=\"chat.completions\",code=\"200\"}", 1);
     read_metrics();
     expect("cancels_total", 1);
-    expect("requests_total{endpoint=\"chat.completions\",code=\"200\"}", 1);
     expect("errors_total", 0);
 }
 END_TEST
