@@ -80,7 +80,7 @@ check 'nothing is left' quiet installed_files "$root"
 
 check 'the Debian package is built' make -s BUILD="$BUILD" deb
 check 'lintian accepts the package' lintian --allow-root --fail-on error,warning "$BUILD"/deb/replibridge_*.deb
-check 'an upgrade restarts the service' script_says postinst '\$_dh_action'
+check 'an upgrade restarts the service' script_says postinst "[\$]_dh_action"
 check 'and does not stop it long before' sh -c "! grep -q 'deb-systemd-invoke stop' '$folder/scripts/preinst' 2>/dev/null"
 check 'who removes the package stops the service' script_says prerm stop
 check 'the bill of materials is JSON' sh -c "sh packaging/sbom.sh $BUILD/replibridge | python3 -m json.tool"
