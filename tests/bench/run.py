@@ -108,7 +108,7 @@ def finish(bench, arguments, results):
 
 def main():
     arguments = read_arguments()
-    letters = arguments.lanes.split() or list(SMOKE_LANES if arguments.smoke else LANES)
+    letters = arguments.lanes.replace(",", " ").split() or list(SMOKE_LANES if arguments.smoke else LANES)
     unknown = [letter for letter in letters if letter not in LANES]
     if unknown:
         print(f"there is no lane {unknown[0]}; there are: {' '.join(LANES)}", file=sys.stderr)

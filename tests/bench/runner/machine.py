@@ -55,7 +55,7 @@ def cpu_s(pid):
 
 
 def memory_bytes(pid, what="VmRSS"):
-    """What the tree holds in memory; pages that its processes share count once each."""
+    """What the tree holds in memory. Pages that several of its processes share count for each of them."""
     total = 0
     for one in tree(pid):
         try:

@@ -78,6 +78,8 @@ class Bench:
         self.limit = raise_limit()
         self.left_out = {}
         self.running = []
+        if not os.path.exists(self.tool("upstream")):
+            raise BenchError(f"there is nothing built in {build}: `make bench` builds all that it needs, and runs this")
         self.upstream = self.start("upstream", [self.tool("upstream")], self.processors.load, stdout=subprocess.PIPE)
         line = self.upstream.process.stdout.readline()
         if not line.strip():
