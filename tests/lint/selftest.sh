@@ -22,6 +22,7 @@ good_tree() {
     put scripts/do.sh 'mktemp /tmp/name-XXXXXX\n'
     put Makefile 'all:\n'
     put include/base/error.h '/* Errors. */\n#define ERROR_KINDS(X) \\\n    X(NO_KEY, 401, "a_type", NULL, false, false) \\\n    X(TIMEOUT, 504, "a_type", "timeout", false, true)\n'
+    # shellcheck disable=SC2016 # Markdown's, not the shell's
     put docs/troubleshooting.md '| `no_key` | 401 | – | No key. |\n| `timeout` | 504 | `timeout` | Late. |\n'
     put src/main.c '/* Main. */\nstatic const char HELP[] =\n    "  --check  check\\n";\n'
     put packaging/man/replibridge.1 '.It Fl -check\n'
@@ -146,6 +147,7 @@ expect metrics 'a shown label that is not there' 'a.yaml:2: no metric has the la
 echo 'more' >>"$tree/docs/metrics.md"
 expect metrics 'a page that is out of date' 'docs/metrics.md:1:'
 
+# shellcheck disable=SC2016 # Markdown's, not the shell's
 put docs/troubleshooting.md '| `no_key` | 401 | – | No key. |\n| `timeout` | 503 | `timeout` | Late. |\n'
 expect errors 'an error that is explained with another status' 'timeout 504 timeout'
 
