@@ -194,8 +194,9 @@ static void print_mapping(const struct explanation *explanation)
     json_t *mapping = mapping_describe(explanation->route, explanation->schema);
     const json_t *messages = json_object_get(mapping, "messages");
     const char *as = json_text(messages, "as");
-    char title[64];
-    snprintf(title, sizeof title, "messages (%s) →", as == NULL ? "not taken" : as);
+    char form[40], title[64];
+    snprintf(form, sizeof form, "messages (%s)", as == NULL ? "not taken" : as);
+    snprintf(title, sizeof title, "%-24s→ ", form);
     print_names(title, json_object_get(messages, "inputs"));
     print_pairs(json_object_get(mapping, "media"), explanation->schema);
     print_pairs(json_object_get(mapping, "parameters"), explanation->schema);
