@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/json.h"
 #include "chat_case.h"
@@ -123,6 +124,28 @@ START_TEST(a_token_that_replicate_refuses_is_a_401_for_the_client)
     chat_case_expect_error(&response, &refused);
     ck_assert(!daemon_log_contains(bridge.daemon, "r8_hidden"));
     http_response_dispose(&response);
+}
+END_TEST
+
+/* The status page tells of a model's health, and the next client may have all the credit there is. */
+START_TEST(a_client_without_credit_does_not_spoil_the_health_of_a_model)
+{
+    static const struct sim_fault_spec no_credit = {.fault = SIM_FAULT_STATUS, .status = 402};
+    struct http_response response = {0}, page = {0};
+    int64_t until_ms = clock_now_ms() + daemon_patience_ms();
+    start(NULL, passthrough);
+    replicate_sim_fault(bridge.sim, SIM_CREATE, &no_credit);
+    chat_case_run(&bridge, &(struct chat_case){.headers = BRINGS}, &response);
+    ck_assert_int_eq(response.status, 429);
+    http_response_dispose(&response);
+    do {
+        http_response_dispose(&page);
+        page = (struct http_response){0};
+        ck_assert_int_eq(bridge_get(&bridge, "/", &page), 200);
+    } while (strstr(page.body, "429 insufficient_quota") == NULL && clock_now_ms() < until_ms);
+    ck_assert_ptr_nonnull(strstr(page.body, "429 insufficient_quota"));
+    ck_assert_ptr_nonnull(strstr(page.body, "not used yet"));
+    http_response_dispose(&page);
 }
 END_TEST
 
@@ -294,6 +317,7 @@ static Suite *access_suite(void)
     tcase_add_test(tcase, a_client_that_leaves_cancels_with_its_own_token);
     tcase_add_test(tcase, without_a_token_nothing_is_asked_of_replicate);
     tcase_add_test(tcase, a_token_that_replicate_refuses_is_a_401_for_the_client);
+    tcase_add_test(tcase, a_client_without_credit_does_not_spoil_the_health_of_a_model);
     tcase_add_test(tcase, beside_keys_the_token_has_its_own_header_and_the_key_is_not_sent_on);
     tcase_add_test(tcase, a_configuration_with_passthrough_is_checked_without_a_token);
     tcase_add_loop_test(tcase, a_key_is_known_by_its_hash_until_it_ends, 0, LENGTH(visitors));
