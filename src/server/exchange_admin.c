@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/data_uri.h"
-#include "base/utf8.h"
 #include "server/admin.h"
 #include "server/auth.h"
 
@@ -84,11 +83,11 @@ bool exchange_answer_admin(struct exchange *exchange)
 
 /* ---- telling the status page ---- */
 
-/* As the client named it, cut between characters: the page is UTF-8. */
+/* As the client named it, cut between characters; where it is a key in the wrong place, masked. */
 static void take_alias(const struct exchange *exchange, char out[BOARD_TEXT_BYTES])
 {
     const char *alias = exchange->call.alias == NULL ? "" : exchange->call.alias;
-    snprintf(out, BOARD_TEXT_BYTES, "%.*s", (int)utf8_cut(alias, strlen(alias), BOARD_TEXT_BYTES - 1), alias);
+    error_quote(out, BOARD_TEXT_BYTES, alias, strlen(alias), NULL);
 }
 
 static void take_run(const struct exchange *exchange, struct board_run *run)

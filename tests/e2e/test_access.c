@@ -127,23 +127,47 @@ START_TEST(a_token_that_replicate_refuses_is_a_401_for_the_client)
 }
 END_TEST
 
+/* The status page, once it shows that. */
+static void wait_page(const char *part, struct http_response *page)
+{
+    int64_t until_ms = clock_now_ms() + daemon_patience_ms();
+    do {
+        http_response_dispose(page);
+        *page = (struct http_response){0};
+        ck_assert_int_eq(bridge_get(&bridge, "/", page), 200);
+    } while (strstr(page->body, part) == NULL && clock_now_ms() < until_ms);
+    ck_assert_msg(strstr(page->body, part) != NULL, "the page never shows %s", part);
+}
+
+/* As the name of a model, and in a path. */
+START_TEST(a_token_in_the_wrong_place_is_neither_logged_nor_shown)
+{
+    struct http_response response = {0}, page = {0};
+    start(NULL, passthrough);
+    bridge_chat(&bridge, "r8_hidden1", "hi", &response);
+    ck_assert_int_eq(response.status, 404);
+    http_response_dispose(&response);
+    ck_assert_int_eq(bridge_get(&bridge, "/v1/models/r8_hidden2", NULL), 404);
+    ck_assert_int_eq(bridge_get(&bridge, "/r8_hidden3", NULL), 404);
+    wait_page("404 unknown_path", &page);
+    ck_assert(daemon_log_wait(bridge.daemon, "\"path\":\"/***\"", daemon_patience_ms()));
+    ck_assert(!daemon_log_contains(bridge.daemon, "r8_hidden"));
+    ck_assert_ptr_null(strstr(page.body, "r8_hidden"));
+    http_response_dispose(&page);
+}
+END_TEST
+
 /* The status page tells of a model's health, and the next client may have all the credit there is. */
 START_TEST(a_client_without_credit_does_not_spoil_the_health_of_a_model)
 {
     static const struct sim_fault_spec no_credit = {.fault = SIM_FAULT_STATUS, .status = 402};
     struct http_response response = {0}, page = {0};
-    int64_t until_ms = clock_now_ms() + daemon_patience_ms();
     start(NULL, passthrough);
     replicate_sim_fault(bridge.sim, SIM_CREATE, &no_credit);
     chat_case_run(&bridge, &(struct chat_case){.headers = BRINGS}, &response);
     ck_assert_int_eq(response.status, 429);
     http_response_dispose(&response);
-    do {
-        http_response_dispose(&page);
-        page = (struct http_response){0};
-        ck_assert_int_eq(bridge_get(&bridge, "/", &page), 200);
-    } while (strstr(page.body, "429 insufficient_quota") == NULL && clock_now_ms() < until_ms);
-    ck_assert_ptr_nonnull(strstr(page.body, "429 insufficient_quota"));
+    wait_page("429 insufficient_quota", &page);
     ck_assert_ptr_nonnull(strstr(page.body, "not used yet"));
     http_response_dispose(&page);
 }
@@ -317,6 +341,7 @@ static Suite *access_suite(void)
     tcase_add_test(tcase, a_client_that_leaves_cancels_with_its_own_token);
     tcase_add_test(tcase, without_a_token_nothing_is_asked_of_replicate);
     tcase_add_test(tcase, a_token_that_replicate_refuses_is_a_401_for_the_client);
+    tcase_add_test(tcase, a_token_in_the_wrong_place_is_neither_logged_nor_shown);
     tcase_add_test(tcase, a_client_without_credit_does_not_spoil_the_health_of_a_model);
     tcase_add_test(tcase, beside_keys_the_token_has_its_own_header_and_the_key_is_not_sent_on);
     tcase_add_test(tcase, a_configuration_with_passthrough_is_checked_without_a_token);
