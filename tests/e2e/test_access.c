@@ -330,6 +330,33 @@ START_TEST(with_log_prompts_a_line_tells_what_was_asked)
 }
 END_TEST
 
+/* What a browser sends for a page of elsewhere without asking first, what it asks first for, and what is no browser. */
+static const struct {
+    const char *headers;
+    int status;
+} pages[] = {
+    {"Origin: http://evil.example\r\nContent-Type: text/plain\r\n", 400},
+    {"Origin: http://evil.example\r\nContent-Type: text/plain; application/json\r\n", 400},
+    {"Origin: null\r\nContent-Type: application/x-www-form-urlencoded\r\n", 400},
+    {"Origin: http://evil.example\r\nContent-Type: application/json\r\n", 200},
+    {"Origin: http://chat.example\r\nContent-Type: text/plain\r\n", 200},
+    {"Content-Type: text/plain\r\n", 200},
+};
+
+START_TEST(a_web_page_of_elsewhere_runs_nothing_behind_its_visitor_s_back)
+{
+    struct http_response response = {0};
+    char *body = bridge_chat_body("writer", "hi", "");
+    bridge_start(&bridge, NULL, "cors_origins: [\"http://chat.example\"]\n");
+    const struct http_request request = {.path = "/v1/chat/completions", .headers = pages[_i].headers, .body = body};
+    ck_assert(http_exchange(bridge.port, &request, &response, daemon_patience_ms()));
+    ck_assert_int_eq(response.status, pages[_i].status);
+    ck_assert_uint_eq(replicate_sim_request_count(bridge.sim, SIM_CREATE), pages[_i].status == 200 ? 1 : 0);
+    http_response_dispose(&response);
+    free(body);
+}
+END_TEST
+
 static Suite *access_suite(void)
 {
     Suite *suite = suite_create("access");
@@ -349,6 +376,7 @@ static Suite *access_suite(void)
     tcase_add_loop_test(tcase, only_addresses_of_the_list_are_served_and_probes_always, 0, LENGTH(places));
     tcase_add_test(tcase, a_line_tells_where_the_time_of_a_request_went);
     tcase_add_test(tcase, with_log_prompts_a_line_tells_what_was_asked);
+    tcase_add_loop_test(tcase, a_web_page_of_elsewhere_runs_nothing_behind_its_visitor_s_back, 0, LENGTH(pages));
     suite_add_tcase(suite, tcase);
     return suite;
 }
