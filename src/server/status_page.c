@@ -200,7 +200,7 @@ static void write_runs(const struct status_view *view, struct buf *out)
     if (shown == 0)
         append_nothing(out, 4, "Nothing runs now.");
     else if (total > count)
-        append_nothing(out, 4, "These are the oldest; there are more.");
+        append_nothing(out, 4, "There are more.");
 }
 
 static void write_errors(const struct status_view *view, struct buf *out)
