@@ -11,6 +11,7 @@
 struct admin_request {
     const struct config *config;
     struct board *board;
+    const struct key *key; /* which the client presented; NULL where none was asked for */
     bool is_draining;
     const char *nonce; /* letters and digits that nobody can guess, for a page with a script */
 };

@@ -13,7 +13,7 @@
 
 enum {
     BOARD_WORKERS = 64,
-    BOARD_RUNS = 50,   /* of each worker, the oldest; there may be more than are shown */
+    BOARD_RUNS = 50,   /* of each worker: what is furthest, of that the oldest; there may be more than are shown */
     BOARD_ERRORS = 50, /* the latest */
     BOARD_ALIASES = 1024,
     BOARD_TEXT_BYTES = 96,

@@ -14,6 +14,7 @@
 struct status_view {
     const struct config *config;
     struct board *board;
+    const struct key *key; /* whoever looks is shown what it may use; NULL = all */
     bool is_draining;
     const char *nonce; /* letters and digits that nobody can guess: only what carries them is run by the browser */
 };

@@ -30,12 +30,14 @@ static void answer_ok(const struct admin_request *request, struct buf *out, stru
     buf_append_text(out, "{\"status\":\"ok\"}");
 }
 
-/* LiteLLM's shape, without its calls to the models. Names are told only where everybody may use them. */
+/* LiteLLM's shape, without its calls to the models. Names are told only where everybody may use them: neither keys nor
+ * addresses bind those who look at health. */
 static void answer_health(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
     const struct config *config = request->config;
     *answer = (struct admin_answer){.status = request->is_draining ? 503 : 200, .content_type = JSON};
-    size_t named = config->key_count == 0 ? config->route_count : 0;
+    bool is_for_all = config->key_count == 0 && config->allowed_ip_count == 0;
+    size_t named = is_for_all ? config->route_count : 0;
     buf_append_text(out, "{\"healthy_endpoints\":[");
     for (size_t i = 0; i < named; i++) {
         buf_append_text(out, i == 0 ? "{\"model\":" : ",{\"model\":");
@@ -55,8 +57,9 @@ static void answer_metrics(const struct admin_request *request, struct buf *out,
 static void answer_page(const struct admin_request *request, struct buf *out, struct admin_answer *answer)
 {
     *answer = (struct admin_answer){.status = 200, .content_type = "text/html; charset=utf-8"};
-    status_page_write(&(struct status_view){request->config, request->board, request->is_draining, request->nonce},
-                      out);
+    const struct status_view view = {request->config, request->board, request->key, request->is_draining,
+                                     request->nonce};
+    status_page_write(&view, out);
     status_page_policy(request->nonce, answer->policy, sizeof answer->policy);
 }
 

@@ -61,7 +61,8 @@ void board_publish(struct board *board, size_t worker, const struct board_run *r
     ensure(worker < BOARD_WORKERS && count <= BOARD_RUNS);
     struct page *page = &board->pages[worker];
     ensure(pthread_mutex_lock(&page->mutex) == 0);
-    memcpy(page->runs, runs, count * sizeof *runs);
+    if (count > 0) /* with none there may be no array either */
+        memcpy(page->runs, runs, count * sizeof *runs);
     page->count = count;
     page->total = total;
     ensure(pthread_mutex_unlock(&page->mutex) == 0);
@@ -123,7 +124,8 @@ size_t board_runs(struct board *board, struct board_run *runs, size_t room, size
     }
     qsort(all, count, sizeof *all, by_age);
     count = count < room ? count : room;
-    memcpy(runs, all, count * sizeof *all);
+    if (count > 0)
+        memcpy(runs, all, count * sizeof *all);
     free(all);
     return count;
 }

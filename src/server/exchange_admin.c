@@ -14,8 +14,8 @@ enum { PAGE_MAX_BYTES = 16 * 1024 * 1024, PASSWORD_MAX_BYTES = 4096 };
 
 /* ---- answering ---- */
 
-/* What a browser sends once it has asked for a name and a password (RFC 7617); the key is the password. NULL where there
- * is none. */
+/* What a browser sends once it has asked for a name and a password (RFC 7617); the key is the password. NULL where
+ * there is none. */
 static const char *password_of(const struct exchange *exchange, struct buf *decoded)
 {
     static const char scheme[] = "Basic ";
@@ -34,9 +34,8 @@ static bool check_guard(struct exchange *exchange, struct error *err)
     buf_init(&decoded, PASSWORD_MAX_BYTES);
     const char *password = password_of(exchange, &decoded);
     const struct credentials credentials = {.x_api_key = password};
-    bool is_allowed = password != NULL
-                          ? auth_check(exchange->config, &credentials, clock_wall_s(), &exchange->key, err)
-                          : exchange_check_key(exchange, err);
+    bool is_allowed = password != NULL ? auth_check(exchange->config, &credentials, clock_wall_s(), &exchange->key, err)
+                                       : exchange_check_key(exchange, err);
     buf_dispose(&decoded);
     if (is_allowed)
         return true;
@@ -51,6 +50,7 @@ static void answer(struct exchange *exchange, const struct admin_endpoint *endpo
     struct admin_answer answer = {0};
     const struct admin_request request = {.config = exchange->config,
                                           .board = worker->shared->board,
+                                          .key = exchange->key,
                                           .is_draining = atomic_load(&worker->shared->is_draining),
                                           .nonce = exchange->unique};
     buf_init(&body, PAGE_MAX_BYTES);
@@ -83,6 +83,13 @@ bool exchange_answer_admin(struct exchange *exchange)
 
 /* ---- telling the status page ---- */
 
+/* As the client named it, cut between characters; where it is a key in the wrong place, masked. */
+static void take_alias(const struct exchange *exchange, char out[BOARD_TEXT_BYTES])
+{
+    const char *alias = exchange->call.alias == NULL ? "" : exchange->call.alias;
+    error_quote(out, BOARD_TEXT_BYTES, alias, strlen(alias), NULL);
+}
+
 static void take_run(const struct exchange *exchange, struct board_run *run)
 {
     static const char *const words[] = {
@@ -92,7 +99,7 @@ static void take_run(const struct exchange *exchange, struct board_run *run)
     };
     const struct prediction *prediction = exchange->choices > 0 ? exchange->predictions[0] : NULL;
     *run = (struct board_run){.since_ms = exchange->timeline.received_ms};
-    snprintf(run->alias, sizeof run->alias, "%s", exchange->call.alias == NULL ? "" : exchange->call.alias);
+    take_alias(exchange, run->alias);
     snprintf(run->id, sizeof run->id, "%s", prediction == NULL ? "" : prediction_id(prediction));
     run->state = prediction == NULL || run->id[0] == '\0' ? words[exchange->state] : prediction_status_word(prediction);
 }
@@ -105,21 +112,33 @@ void exchange_publish(struct worker *worker)
     for (int state = EXCHANGE_STREAMING; state >= EXCHANGE_READING + 1; state--) {
         const struct list *list = &worker->exchanges.in[state];
         total += list->length;
-        for (struct list_link *link = list_first(list); link != NULL && count < BOARD_RUNS; link = list_next(list, link))
+        for (struct list_link *link = list_first(list); link != NULL && count < BOARD_RUNS;
+             link = list_next(list, link))
             take_run(list_entry(link, struct exchange, link), &runs[count++]);
     }
     board_publish(worker->shared->board, worker->index, runs, count, total);
 }
 
-/* What a client did wrong says nothing of the model. */
-static bool is_of_model(enum error_kind kind)
+/* What a client did wrong says nothing of the model, nor does what its own token has run out of, nor that this daemon
+ * has enough to do or ends. */
+static bool is_of_model(const struct route *route, enum error_kind kind)
 {
-    return error_row(kind)->http_status >= 500 || kind == ERROR_PREDICTION_FAILED || kind == ERROR_INSUFFICIENT_QUOTA;
+    switch (kind) {
+    case ERROR_OVERLOADED:
+    case ERROR_SHUTTING_DOWN:
+        return false;
+    case ERROR_PREDICTION_FAILED:
+        return true;
+    case ERROR_INSUFFICIENT_QUOTA:
+        return route->token != NULL;
+    default:
+        return error_row(kind)->http_status >= 500;
+    }
 }
 
 void exchange_note_route(const struct exchange *exchange, const struct route *route, enum error_kind kind)
 {
-    if (kind == ERROR_NONE || is_of_model(kind))
+    if (kind == ERROR_NONE || is_of_model(route, kind))
         board_note(exchange->worker->shared->board, route->metrics_index, kind);
 }
 
@@ -137,7 +156,7 @@ void exchange_note_end(const struct exchange *exchange)
     if (kind == ERROR_NONE)
         return;
     struct board_error error = {.at_s = clock_wall_s(), .kind = kind};
-    snprintf(error.alias, sizeof error.alias, "%s", exchange->call.alias == NULL ? "" : exchange->call.alias);
+    take_alias(exchange, error.alias);
     snprintf(error.request_id, sizeof error.request_id, "%s", exchange->request_id);
     snprintf(error.prediction_id, sizeof error.prediction_id, "%s", buf_text(&exchange->prediction_ids));
     board_failed(board, &error);

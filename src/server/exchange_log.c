@@ -2,6 +2,8 @@
  * was asked. */
 #include "exchange_int.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -84,6 +86,27 @@ static const char *outcome_word(const struct exchange *exchange, bool sent)
     return exchange->client_is_gone ? "client_gone" : sent ? "sent" : "not_sent";
 }
 
+/* A name or a path that nothing here has may be a key that somebody put in the wrong place. */
+enum { UNKNOWN_BYTES = 1024 };
+
+static const char *unknown_model(const struct exchange *exchange, char room[UNKNOWN_BYTES])
+{
+    const char *alias = exchange->call.alias;
+    if (alias == NULL || exchange->route != NULL)
+        return alias;
+    error_quote(room, UNKNOWN_BYTES, alias, strlen(alias), NULL);
+    return room;
+}
+
+static const char *unknown_path(const struct exchange *exchange, char room[UNKNOWN_BYTES])
+{
+    const char *path = exchange->request->path;
+    if (exchange->endpoint != NULL)
+        return NULL;
+    error_quote(room, UNKNOWN_BYTES, path, strlen(path), NULL);
+    return room;
+}
+
 void exchange_log(const struct exchange *exchange, bool sent)
 {
     const struct reply *reply = &exchange->request->reply;
@@ -91,17 +114,18 @@ void exchange_log(const struct exchange *exchange, bool sent)
     const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
     bool is_incident = row != NULL && row->is_incident;
     bool is_fallback = exchange->routes.asked_name != NULL;
+    char model[UNKNOWN_BYTES], path[UNKNOWN_BYTES];
     /* Never limited, however often the same goes wrong: each request has its line. */
     const struct log_field fields[] = {
         log_text("id", exchange->request_id),
         log_text("method", exchange->request->method),
         log_text("endpoint", exchange->endpoint == NULL ? NULL : exchange->endpoint->name),
-        log_text("path", exchange->endpoint == NULL ? exchange->request->path : NULL),
+        log_text("path", unknown_path(exchange, path)),
         log_number("status", reply->status),
         log_text("error", row == NULL ? NULL : row->name),
         log_text("reason", is_incident ? exchange->error.message : NULL),
         log_text("outcome", outcome_word(exchange, sent)),
-        log_text("model", is_fallback ? exchange->routes.asked_name : exchange->call.alias),
+        log_text("model", is_fallback ? exchange->routes.asked_name : unknown_model(exchange, model)),
         log_text("fallback", is_fallback ? exchange->call.alias : NULL),
         log_number("attempts", exchange->routes.attempts),
         log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/version.h"
+#include "openai/endpoint.h"
 
 /* The page is part of the program. */
 extern const char status_html[];
@@ -148,6 +149,8 @@ static void write_models(const struct status_view *view, struct buf *out)
     const struct config *config = view->config;
     for (size_t i = 0; i < config->route_count && i < SHOWN_MODELS; i++) {
         const struct route *route = config->routes[i];
+        if (!endpoint_key_allows(view->key, route->alias))
+            continue;
         struct board_health health = board_health(view->board, route->metrics_index);
         buf_append_text(out, "<tr><th scope=\"row\"><code>");
         append_escaped(out, route->alias);
@@ -168,10 +171,11 @@ static void write_names(const struct status_view *view, struct buf *out)
 {
     const struct config *config = view->config;
     for (size_t i = 0; i < config->route_count && i < SHOWN_MODELS; i++) {
-        if (strchr(config->routes[i]->alias, '*') != NULL)
+        const char *alias = config->routes[i]->alias;
+        if (strchr(alias, '*') != NULL || !endpoint_key_allows(view->key, alias))
             continue;
         buf_append_text(out, "<option value=\"");
-        append_escaped(out, config->routes[i]->alias);
+        append_escaped(out, alias);
         buf_append_text(out, "\">");
     }
 }
@@ -179,8 +183,11 @@ static void write_names(const struct status_view *view, struct buf *out)
 static void write_runs(const struct status_view *view, struct buf *out)
 {
     struct board_run runs[SHOWN_RUNS];
-    size_t total, count = board_runs(view->board, runs, SHOWN_RUNS, &total);
+    size_t total, shown = 0, count = board_runs(view->board, runs, SHOWN_RUNS, &total);
     for (size_t i = 0; i < count; i++) {
+        if (!endpoint_key_allows(view->key, runs[i].alias))
+            continue;
+        shown++;
         buf_append_text(out, "<tr>");
         append_code(out, runs[i].alias);
         append_cell(out, runs[i].state);
@@ -190,17 +197,20 @@ static void write_runs(const struct status_view *view, struct buf *out)
         append_code(out, runs[i].id);
         buf_append_text(out, "</tr>\n");
     }
-    if (count == 0)
+    if (shown == 0)
         append_nothing(out, 4, "Nothing runs now.");
     else if (total > count)
-        append_nothing(out, 4, "These are the oldest; there are more.");
+        append_nothing(out, 4, "There are more.");
 }
 
 static void write_errors(const struct status_view *view, struct buf *out)
 {
     struct board_error errors[BOARD_ERRORS];
-    size_t count = board_errors(view->board, errors);
+    size_t shown = 0, count = board_errors(view->board, errors);
     for (size_t i = 0; i < count; i++) {
+        if (!endpoint_key_allows(view->key, errors[i].alias))
+            continue;
+        shown++;
         struct tm utc;
         char when[32];
         time_t at = (time_t)errors[i].at_s;
@@ -213,7 +223,7 @@ static void write_errors(const struct status_view *view, struct buf *out)
         append_code(out, errors[i].prediction_id);
         buf_append_text(out, "</tr>\n");
     }
-    if (count == 0)
+    if (shown == 0)
         append_nothing(out, 5, "None since the start.");
 }
 

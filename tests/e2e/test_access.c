@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/json.h"
 #include "chat_case.h"
@@ -123,6 +124,52 @@ START_TEST(a_token_that_replicate_refuses_is_a_401_for_the_client)
     chat_case_expect_error(&response, &refused);
     ck_assert(!daemon_log_contains(bridge.daemon, "r8_hidden"));
     http_response_dispose(&response);
+}
+END_TEST
+
+/* The status page, once it shows that. */
+static void wait_page(const char *part, struct http_response *page)
+{
+    int64_t until_ms = clock_now_ms() + daemon_patience_ms();
+    do {
+        http_response_dispose(page);
+        *page = (struct http_response){0};
+        ck_assert_int_eq(bridge_get(&bridge, "/", page), 200);
+    } while (strstr(page->body, part) == NULL && clock_now_ms() < until_ms);
+    ck_assert_msg(strstr(page->body, part) != NULL, "the page never shows %s", part);
+}
+
+/* As the name of a model, and in a path. */
+START_TEST(a_token_in_the_wrong_place_is_neither_logged_nor_shown)
+{
+    struct http_response response = {0}, page = {0};
+    start(NULL, passthrough);
+    bridge_chat(&bridge, "r8_hidden1", "hi", &response);
+    ck_assert_int_eq(response.status, 404);
+    http_response_dispose(&response);
+    ck_assert_int_eq(bridge_get(&bridge, "/v1/models/r8_hidden2", NULL), 404);
+    ck_assert_int_eq(bridge_get(&bridge, "/r8_hidden3", NULL), 404);
+    wait_page("404 unknown_path", &page);
+    ck_assert(daemon_log_wait(bridge.daemon, "\"path\":\"/***\"", daemon_patience_ms()));
+    ck_assert(!daemon_log_contains(bridge.daemon, "r8_hidden"));
+    ck_assert_ptr_null(strstr(page.body, "r8_hidden"));
+    http_response_dispose(&page);
+}
+END_TEST
+
+/* The status page tells of a model's health, and the next client may have all the credit there is. */
+START_TEST(a_client_without_credit_does_not_spoil_the_health_of_a_model)
+{
+    static const struct sim_fault_spec no_credit = {.fault = SIM_FAULT_STATUS, .status = 402};
+    struct http_response response = {0}, page = {0};
+    start(NULL, passthrough);
+    replicate_sim_fault(bridge.sim, SIM_CREATE, &no_credit);
+    chat_case_run(&bridge, &(struct chat_case){.headers = BRINGS}, &response);
+    ck_assert_int_eq(response.status, 429);
+    http_response_dispose(&response);
+    wait_page("429 insufficient_quota", &page);
+    ck_assert_ptr_nonnull(strstr(page.body, "not used yet"));
+    http_response_dispose(&page);
 }
 END_TEST
 
@@ -283,6 +330,33 @@ START_TEST(with_log_prompts_a_line_tells_what_was_asked)
 }
 END_TEST
 
+/* What a browser sends for a page of elsewhere without asking first, what it asks first for, and what is no browser. */
+static const struct {
+    const char *headers;
+    int status;
+} pages[] = {
+    {"Origin: http://evil.example\r\nContent-Type: text/plain\r\n", 400},
+    {"Origin: http://evil.example\r\nContent-Type: text/plain; application/json\r\n", 400},
+    {"Origin: null\r\nContent-Type: application/x-www-form-urlencoded\r\n", 400},
+    {"Origin: http://evil.example\r\nContent-Type: application/json\r\n", 200},
+    {"Origin: http://chat.example\r\nContent-Type: text/plain\r\n", 200},
+    {"Content-Type: text/plain\r\n", 200},
+};
+
+START_TEST(a_web_page_of_elsewhere_runs_nothing_behind_its_visitor_s_back)
+{
+    struct http_response response = {0};
+    char *body = bridge_chat_body("writer", "hi", "");
+    bridge_start(&bridge, NULL, "cors_origins: [\"http://chat.example\"]\n");
+    const struct http_request request = {.path = "/v1/chat/completions", .headers = pages[_i].headers, .body = body};
+    ck_assert(http_exchange(bridge.port, &request, &response, daemon_patience_ms()));
+    ck_assert_int_eq(response.status, pages[_i].status);
+    ck_assert_uint_eq(replicate_sim_request_count(bridge.sim, SIM_CREATE), pages[_i].status == 200 ? 1 : 0);
+    http_response_dispose(&response);
+    free(body);
+}
+END_TEST
+
 static Suite *access_suite(void)
 {
     Suite *suite = suite_create("access");
@@ -294,12 +368,15 @@ static Suite *access_suite(void)
     tcase_add_test(tcase, a_client_that_leaves_cancels_with_its_own_token);
     tcase_add_test(tcase, without_a_token_nothing_is_asked_of_replicate);
     tcase_add_test(tcase, a_token_that_replicate_refuses_is_a_401_for_the_client);
+    tcase_add_test(tcase, a_token_in_the_wrong_place_is_neither_logged_nor_shown);
+    tcase_add_test(tcase, a_client_without_credit_does_not_spoil_the_health_of_a_model);
     tcase_add_test(tcase, beside_keys_the_token_has_its_own_header_and_the_key_is_not_sent_on);
     tcase_add_test(tcase, a_configuration_with_passthrough_is_checked_without_a_token);
     tcase_add_loop_test(tcase, a_key_is_known_by_its_hash_until_it_ends, 0, LENGTH(visitors));
     tcase_add_loop_test(tcase, only_addresses_of_the_list_are_served_and_probes_always, 0, LENGTH(places));
     tcase_add_test(tcase, a_line_tells_where_the_time_of_a_request_went);
     tcase_add_test(tcase, with_log_prompts_a_line_tells_what_was_asked);
+    tcase_add_loop_test(tcase, a_web_page_of_elsewhere_runs_nothing_behind_its_visitor_s_back, 0, LENGTH(pages));
     suite_add_tcase(suite, tcase);
     return suite;
 }

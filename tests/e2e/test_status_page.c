@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "base/utf8.h"
 #include "bridge.h"
 #include "check_main.h"
 
@@ -56,6 +57,37 @@ START_TEST(it_shows_models_what_runs_and_what_failed)
     bridge_chat(&bridge, "nobody", "hello", &refused);
     http_response_dispose(&refused);
     wait_shown("404 model_not_found");
+}
+END_TEST
+
+START_TEST(a_name_that_is_too_long_is_cut_between_characters)
+{
+    char name[2 * 60 + 1] = "";
+    struct http_response refused = {0};
+    for (size_t i = 0; i < 60; i++)
+        memcpy(name + 2 * i, "\xC3\xA9", 3);
+    bridge_start(&bridge, NULL, "");
+    bridge_chat(&bridge, name, "hello", &refused);
+    http_response_dispose(&refused);
+    wait_shown("404 model_not_found");
+    for (size_t at = 0, length = strlen(page.body), step; at < length; at += step)
+        ck_assert_uint_gt(step = utf8_sequence(page.body + at, length - at), 0);
+}
+END_TEST
+
+START_TEST(that_the_daemon_has_enough_to_do_does_not_spoil_the_health_of_a_model)
+{
+    static const struct sim_plan held = {.model = BRIDGE_MODEL, .official = true, .boot_ms = SIM_HOLD};
+    struct http_response refused = {0};
+    bridge_start(&bridge, &held, "max_in_flight: 1\n");
+    struct http_connection *client = bridge_chat_begin(&bridge, "writer", "hold the line");
+    ck_assert(replicate_sim_wait_created(bridge.sim, 1, daemon_patience_ms()));
+    bridge_chat(&bridge, "writer", "hello", &refused);
+    ck_assert_int_eq(refused.status, 503);
+    http_response_dispose(&refused);
+    wait_shown("503 overloaded");
+    ck_assert_ptr_nonnull(strstr(page.body, "not used yet"));
+    http_close(&client);
 }
 END_TEST
 
@@ -113,6 +145,8 @@ static Suite *status_page_suite(void)
     tcase_add_checked_fixture(tcase, NULL, tear_down);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, it_shows_models_what_runs_and_what_failed);
+    tcase_add_test(tcase, a_name_that_is_too_long_is_cut_between_characters);
+    tcase_add_test(tcase, that_the_daemon_has_enough_to_do_does_not_spoil_the_health_of_a_model);
     tcase_add_test(tcase, a_browser_is_told_to_run_nothing_else_and_to_keep_nothing);
     tcase_add_loop_test(tcase, where_there_are_keys_it_asks_for_one, 0, sizeof visitors / sizeof visitors[0]);
     suite_add_tcase(suite, tcase);

@@ -69,19 +69,8 @@ END_TEST
 START_TEST(other_paths_are_not_found)
 {
     static const char *const paths[] = {
-        "",
-        "/v1",
-        "/v1/",
-        "/healt",
-        "/health/x",
-        "/health/liveness/x",
-        "/v1/v1/health",
-        "/v1health",
-        "/Health",
-        "/v2/health",
-        "/metricss",
-        "health",
-        "/v1/models",
+        "",          "/v1",     "/v1/",       "/healt",    "/health/x", "/health/liveness/x", "/v1/v1/health",
+        "/v1health", "/Health", "/v2/health", "/metricss", "health",    "/v1/models",
     };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         ck_assert_msg(admin_find(paths[i]) == NULL, "%s was found", paths[i]);
@@ -92,8 +81,14 @@ START_TEST(health_names_the_models_only_where_everybody_may_use_them)
 {
     struct route first = {.alias = "writer"}, second = {.alias = "say \"hi\"/*"};
     struct route *routes[] = {&first, &second};
+    struct network network = {.bits = 128};
     struct key key = {.name = "alice", .digest = "ad77f83d5d5b9a3b738cfc75982ec0460450b94aa1bac0f16451a1142c89c4c8"};
-    const struct config config = {.routes = routes, .route_count = 2, .keys = &key, .key_count = (size_t)_i};
+    const struct config config = {.routes = routes,
+                                  .route_count = 2,
+                                  .keys = &key,
+                                  .key_count = _i == 1,
+                                  .allowed_ips = &network,
+                                  .allowed_ip_count = _i == 2};
     struct error err;
     ask("/health", &config, false);
     json_t *json = json_parse(buf_text(&out), out.length, &err);
@@ -132,7 +127,7 @@ static Suite *admin_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, each_endpoint_says_exactly_this, 0, sizeof rows / sizeof rows[0]);
     tcase_add_test(tcase, other_paths_are_not_found);
-    tcase_add_loop_test(tcase, health_names_the_models_only_where_everybody_may_use_them, 0, 2);
+    tcase_add_loop_test(tcase, health_names_the_models_only_where_everybody_may_use_them, 0, 3);
     tcase_add_loop_test(tcase, metrics_are_prometheus_text_also_while_draining, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -12,10 +12,12 @@
 static struct board *board;
 static struct config *config;
 static struct buf page;
+static const struct key *visitor; /* NULL = one that may use all */
 
 static void setup(void)
 {
     config_case_setup();
+    visitor = NULL;
     board = board_new();
     buf_init(&page, 1 << 20);
     config = config_case_must_load("models:\n  \"<b>&'\\\"\": acme/one\n  plain: acme/two\n  \"any/*\": \"any/*\"\n");
@@ -32,7 +34,7 @@ static void teardown(void)
 static const char *render(bool is_draining)
 {
     buf_clear(&page);
-    status_page_write(&(struct status_view){config, board, is_draining, "abc123"}, &page);
+    status_page_write(&(struct status_view){config, board, visitor, is_draining, "abc123"}, &page);
     return buf_text(&page);
 }
 
@@ -88,6 +90,42 @@ START_TEST(what_runs_and_what_failed_is_shown)
 }
 END_TEST
 
+static void publish(const char *name)
+{
+    struct board_run run = {.state = "starting"};
+    struct board_error error = {.at_s = 1, .kind = ERROR_TIMEOUT};
+    snprintf(run.alias, sizeof run.alias, "%s", name);
+    snprintf(run.id, sizeof run.id, "run-of-%s", name);
+    snprintf(error.alias, sizeof error.alias, "%s", name);
+    snprintf(error.request_id, sizeof error.request_id, "error-of-%s", name);
+    board_publish(board, strlen(name), &run, 1, 1);
+    board_failed(board, &error);
+}
+
+/* Of others it sees the sums alone, neither their names nor their ids. */
+START_TEST(a_key_sees_only_what_it_may_use)
+{
+    char *models[] = {"plain"};
+    const struct key bound = {.models = models, .model_count = 1};
+    publish("plain");
+    publish("any/secret");
+    publish("");
+    visitor = &bound;
+    render(false);
+    expect("<option value=\"plain\">");
+    expect("run-of-plain");
+    expect("error-of-plain");
+    ck_assert_ptr_null(strstr(buf_text(&page), "any/"));
+    ck_assert_ptr_null(strstr(buf_text(&page), "&lt;b&gt;"));
+    ck_assert_ptr_null(strstr(buf_text(&page), "error-of-<"));
+    visitor = NULL;
+    render(false);
+    expect("run-of-any/secret");
+    expect("error-of-any/secret");
+    expect("error-of-<");
+}
+END_TEST
+
 START_TEST(it_says_when_the_daemon_shuts_down)
 {
     render(false);
@@ -116,6 +154,7 @@ static Suite *status_page_suite(void)
     tcase_add_test(tcase, names_are_escaped_wherever_they_stand);
     tcase_add_test(tcase, the_form_offers_names_and_no_patterns);
     tcase_add_test(tcase, what_runs_and_what_failed_is_shown);
+    tcase_add_test(tcase, a_key_sees_only_what_it_may_use);
     tcase_add_test(tcase, it_says_when_the_daemon_shuts_down);
     tcase_add_test(tcase, a_browser_runs_only_what_carries_the_nonce);
     suite_add_tcase(suite, tcase);
