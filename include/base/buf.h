@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *data;
@@ -23,6 +24,7 @@ void buf_clear(struct buf *buf);   /* length 0, overflow forgotten, memory kept 
 
 bool buf_append(struct buf *buf, const void *bytes, size_t length);
 bool buf_append_text(struct buf *buf, const char *text);
+bool buf_append_integer(struct buf *buf, int64_t integer); /* in decimal digits */
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Forgets the first `length` bytes; the rest moves up. */

@@ -2,7 +2,6 @@
  */
 #include "base/json.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,13 +64,6 @@ static bool append_real(struct buf *out, double real)
     return buf_append_text(out, text);
 }
 
-static bool append_integer(struct buf *out, int64_t integer)
-{
-    char text[REAL_BYTES];
-    int length = snprintf(text, sizeof text, "%" PRId64, integer);
-    return buf_append(out, text, (size_t)length);
-}
-
 static bool append_tree(struct buf *out, const json_t *value);
 
 static bool append_array(struct buf *out, const json_t *array)
@@ -110,7 +102,7 @@ static bool append_tree(struct buf *out, const json_t *value)
     case JSON_STRING:
         return append_text(out, json_string_value(value), json_string_length(value));
     case JSON_INTEGER:
-        return append_integer(out, json_integer_value(value));
+        return buf_append_integer(out, json_integer_value(value));
     case JSON_REAL:
         return append_real(out, json_real_value(value));
     case JSON_TRUE:

@@ -1,7 +1,6 @@
 /* Writes a chat completion from finished predictions, to the letter of OpenAI's schema: clients parse it strictly. */
 #include "openai/chat.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -33,9 +32,10 @@ static bool read_output(const struct call *call, const struct outcome *outcome, 
     return fits;
 }
 
+/* `key` as it is written, with the comma before it. */
 static void append_text(struct buf *out, const char *key, const struct buf *text)
 {
-    buf_printf(out, ",\"%s\":", key);
+    buf_append_text(out, key);
     json_append_string(out, buf_text(text), text->length);
 }
 
@@ -44,15 +44,18 @@ static bool append_choice(struct buf *out, const struct call *call, int index, c
 {
     struct texts texts;
     bool fits = read_output(call, outcome, &texts);
-    buf_printf(out, "{\"index\":%d,\"message\":{\"role\":\"assistant\"", index);
-    append_text(out, "content", &texts.content);
+    buf_append_text(out, "{\"index\":");
+    buf_append_integer(out, index);
+    buf_append_text(out, ",\"message\":{\"role\":\"assistant\"");
+    append_text(out, ",\"content\":", &texts.content);
     /* OpenAI has no name for thoughts. Half of the clients read one of these, half the other. */
     if (texts.reasoning.length > 0) {
-        append_text(out, "reasoning_content", &texts.reasoning);
-        append_text(out, "reasoning", &texts.reasoning);
+        append_text(out, ",\"reasoning_content\":", &texts.reasoning);
+        append_text(out, ",\"reasoning\":", &texts.reasoning);
     }
-    buf_printf(out, ",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"%s\"}",
-               chat_finish_reason(call, outcome, texts.was_stopped));
+    buf_append_text(out, ",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"");
+    buf_append_text(out, chat_finish_reason(call, outcome, texts.was_stopped));
+    buf_append_text(out, "\"}");
     chat_count(totals, call, outcome, texts.reasoning.length + texts.content.length);
     buf_dispose(&texts.reasoning);
     buf_dispose(&texts.content);
@@ -65,7 +68,9 @@ bool chat_finish(struct call *call, struct outcome *const *outcomes, struct buf 
     bool fits = true;
     buf_append_text(out, "{\"id\":");
     json_append_string(out, call->id, strlen(call->id));
-    buf_printf(out, ",\"object\":\"chat.completion\",\"created\":%" PRId64 ",\"model\":", call->created_s);
+    buf_append_text(out, ",\"object\":\"chat.completion\",\"created\":");
+    buf_append_integer(out, call->created_s);
+    buf_append_text(out, ",\"model\":");
     json_append_string(out, call->alias, strlen(call->alias));
     buf_append_text(out, ",\"choices\":[");
     for (int i = 0; i < call->n; i++) {

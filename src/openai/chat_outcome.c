@@ -1,6 +1,4 @@
 /* What a chat answer, whole or streamed, says of the predictions behind it: their tokens, why they ended. */
-#include <inttypes.h>
-
 #include "chat_int.h"
 
 /* A token is about four bytes of text: good enough where the model reports nothing, and said to be an estimate. */
@@ -34,12 +32,16 @@ void chat_count(struct chat_totals *totals, const struct call *call, const struc
 
 void chat_append_usage(const struct chat_totals *totals, struct buf *out)
 {
-    buf_printf(out,
-               "{\"prompt_tokens\":%" PRId64 ",\"completion_tokens\":%" PRId64 ",\"total_tokens\":%" PRId64
-               ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0}"
-               ",\"completion_tokens_details\":{\"reasoning_tokens\":%" PRId64
-               ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}",
-               totals->prompt, totals->completion, add(totals->prompt, totals->completion), totals->reasoning);
+    buf_append_text(out, "{\"prompt_tokens\":");
+    buf_append_integer(out, totals->prompt);
+    buf_append_text(out, ",\"completion_tokens\":");
+    buf_append_integer(out, totals->completion);
+    buf_append_text(out, ",\"total_tokens\":");
+    buf_append_integer(out, add(totals->prompt, totals->completion));
+    buf_append_text(out, ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0}"
+                         ",\"completion_tokens_details\":{\"reasoning_tokens\":");
+    buf_append_integer(out, totals->reasoning);
+    buf_append_text(out, ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}");
 }
 
 void chat_note_usage(const struct chat_totals *totals, struct call *call)

@@ -102,7 +102,9 @@ static void close_chunk(const struct call *call, const struct chat_totals *usage
 static struct buf *open_delta(const struct speaker *speaker)
 {
     struct buf *chunk = open_chunk(speaker->state);
-    buf_printf(chunk, "{\"index\":%zu,\"delta\":{", speaker->index);
+    buf_append_text(chunk, "{\"index\":");
+    buf_append_integer(chunk, (int64_t)speaker->index);
+    buf_append_text(chunk, ",\"delta\":{");
     return chunk;
 }
 

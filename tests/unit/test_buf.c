@@ -70,6 +70,18 @@ START_TEST(printf_obeys_the_same_maximum)
 }
 END_TEST
 
+START_TEST(integers_are_written_in_decimal_to_their_least_and_greatest)
+{
+    struct buf numbers;
+    buf_init(&numbers, 64);
+    ck_assert(buf_append_integer(&numbers, 0) && buf_append_text(&numbers, " ") &&
+              buf_append_integer(&numbers, INT64_MIN) && buf_append_text(&numbers, " ") &&
+              buf_append_integer(&numbers, INT64_MAX));
+    ck_assert_str_eq(buf_text(&numbers), "0 -9223372036854775808 9223372036854775807");
+    buf_dispose(&numbers);
+}
+END_TEST
+
 START_TEST(after_an_overflow_even_a_short_append_fails)
 {
     ck_assert(!buf_append_text(&buf, "123456789"));
@@ -180,6 +192,7 @@ static Suite *buf_suite(void)
     tcase_add_test(tcase, exactly_the_maximum_fits);
     tcase_add_test(tcase, one_byte_over_the_maximum_appends_nothing);
     tcase_add_test(tcase, printf_obeys_the_same_maximum);
+    tcase_add_test(tcase, integers_are_written_in_decimal_to_their_least_and_greatest);
     tcase_add_test(tcase, after_an_overflow_even_a_short_append_fails);
     tcase_add_test(tcase, clear_forgets_the_overflow_and_keeps_the_memory);
     tcase_add_test(tcase, a_length_near_the_largest_size_does_not_wrap_around);
