@@ -2,7 +2,6 @@
  * to doubt it. */
 #include "openai/chat.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -11,6 +10,8 @@
 #include "parameters_int.h"
 
 enum { UNIQUE_LENGTH = 29 };
+
+static const char id_prefix[] = "chatcmpl-";
 
 static bool decode_body(struct call *call, const struct call_request *request, struct error *err)
 {
@@ -69,11 +70,10 @@ static bool decode_stream(struct call *call, struct error *err)
 /* The rows come in order of preference, so the first value of a canonical name stays. */
 static bool decode_params(struct call *call, struct error *err)
 {
-    size_t count;
-    const struct parameter *row = parameter_rows(&count);
+    struct parameter_set given = parameters_in(call->body);
     call->params = json_object();
     ensure(call->params != NULL);
-    for (const struct parameter *end = row + count; row < end; row++) {
+    for (const struct parameter *row; (row = parameters_next(&given)) != NULL;) {
         json_t *value;
         if (row->class == CLASS_ENDPOINT)
             continue;
@@ -93,7 +93,9 @@ static bool decode_params(struct call *call, struct error *err)
 bool chat_decode(struct call *call, const struct call_request *request, struct error *err)
 {
     ensure(strlen(request->unique) >= UNIQUE_LENGTH);
-    snprintf(call->id, sizeof call->id, "chatcmpl-%.*s", (int)UNIQUE_LENGTH, request->unique);
+    memcpy(call->id, id_prefix, sizeof id_prefix - 1);
+    memcpy(call->id + sizeof id_prefix - 1, request->unique, UNIQUE_LENGTH);
+    call->id[sizeof id_prefix - 1 + UNIQUE_LENGTH] = '\0';
     call->endpoint = request->endpoint;
     call->created_s = request->now_s;
     if (!decode_body(call, request, err) || !decode_model(call, request, err))

@@ -149,8 +149,19 @@ static const struct role *find_role(const char *name)
     return NULL;
 }
 
+/* A role that asks for nothing more, and a text: most messages are that, and need no path to tell what is wrong. */
+static bool is_plain(const json_t *message)
+{
+    const char *name = json_text(message, "role");
+    const struct role *role = name != NULL ? find_role(name) : NULL;
+    return role != NULL && role->required == NULL && json_is_string(json_object_get(message, "content")) &&
+           json_object_size(message) == 2;
+}
+
 static bool check_message(const json_t *message, size_t index, size_t *media_count, struct error *err)
 {
+    if (is_plain(message))
+        return true;
     char path[32], role_path[PATH_BYTES];
     snprintf(path, sizeof path, "messages[%zu]", index);
     snprintf(role_path, sizeof role_path, "%s.role", path);

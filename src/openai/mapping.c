@@ -75,12 +75,11 @@ static bool client_decided(const struct call *call, const struct parameter *row)
 static bool merge_defaults(struct mapping *mapping, struct error *err)
 {
     const json_t *defaults = mapping->model.route->params;
-    size_t count = 0;
-    const struct parameter *row = json_object_size(defaults) > 0 ? parameter_rows(&count) : NULL;
-    for (size_t i = 0; i < count; i++, row++) {
+    struct parameter_set set = parameters_in(defaults);
+    for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
         json_t *value;
-        if (row->class == CLASS_ENDPOINT || json_object_get(defaults, row->name) == NULL ||
-            client_decided(mapping->call, row) || json_object_get(mapping->params, row->canonical) != NULL)
+        if (row->class == CLASS_ENDPOINT || client_decided(mapping->call, row) ||
+            json_object_get(mapping->params, row->canonical) != NULL)
             continue;
         if (!read_default(row, defaults, &value, err))
             return false;
@@ -254,13 +253,11 @@ static bool place_reasoning(struct mapping *mapping, const struct parameter *row
 
 static bool place_params(struct mapping *mapping, struct error *err)
 {
-    size_t count;
-    const struct parameter *row = parameter_rows(&count);
-    for (const struct parameter *end = row + count; row < end; row++) {
+    struct parameter_set set = parameters_in(mapping->params);
+    for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
         json_t *value = json_object_get(mapping->params, row->canonical);
-        /* Several names, one value; `n` and `stop` are not for the model alone. */
-        if (value == NULL || strcmp(row->name, row->canonical) != 0 || row->way == WAY_STOPS || row->way == WAY_CHOICES)
-            continue;
+        if (row->way == WAY_STOPS || row->way == WAY_CHOICES)
+            continue; /* not for the model alone */
         if (row->way == WAY_REASONING) {
             if (!place_reasoning(mapping, row, json_string_value(value), err))
                 return false;

@@ -147,12 +147,37 @@ const struct parameter *parameter_rows(size_t *count)
     return rows;
 }
 
+/* Asked for each member of each request: most names differ in their first letter. */
 const struct parameter *parameter_find(const char *name)
 {
     for (size_t i = 0; i < ROW_COUNT; i++)
-        if (strcmp(rows[i].name, name) == 0)
+        if (rows[i].name[0] == name[0] && strcmp(rows[i].name, name) == 0)
             return &rows[i];
     return NULL;
+}
+
+struct parameter_set parameters_in(const json_t *object)
+{
+    _Static_assert(ROW_COUNT <= 64, "each row has a bit");
+    struct parameter_set set = {0};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        const struct parameter *row = parameter_find(name);
+        if (row != NULL)
+            set.bits |= (uint64_t)1 << (row - rows);
+    }
+    return set;
+}
+
+const struct parameter *parameters_next(struct parameter_set *set)
+{
+    if (set->bits == 0)
+        return NULL;
+    size_t first = (size_t)__builtin_ctzll(set->bits);
+    set->bits &= set->bits - 1;
+    return &rows[first];
 }
 
 const struct parameter *parameter_given(const char *canonical, const json_t *source)

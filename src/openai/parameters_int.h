@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -59,6 +60,17 @@ struct parameter {
 
 /* All rows; of those that share a canonical name the preferred one comes first. */
 const struct parameter *parameter_rows(size_t *count);
+
+/* Some of the rows. */
+struct parameter_set {
+    uint64_t bits;
+};
+
+/* The rows whose names are among the members of `object`, which may be NULL: a request has few, the table many. */
+struct parameter_set parameters_in(const json_t *object);
+
+/* Takes the first row, in the table's order, out of the set; NULL where it is empty. */
+const struct parameter *parameters_next(struct parameter_set *set);
 
 /* The row of OpenAI's parameter `name`; NULL when OpenAI has none of that name. */
 const struct parameter *parameter_find(const char *name);
