@@ -78,6 +78,14 @@ void model_schema_unref(struct model_schema *schema); /* NULL is fine */
 /* The input of that name; NULL: there is none (also where `schema` is NULL). */
 const struct model_input *model_schema_find(const struct model_schema *schema, const char *name);
 
+enum { MODEL_QUESTIONS = 96 };
+
+/* Which input answers a question that is asked of the schema with every request is worked out once and kept with it.
+ * What the questions mean, by their numbers below MODEL_QUESTIONS, is up to those who ask; an answer may depend on
+ * nothing but the schema. False where none is kept yet; *input is NULL where it is that there is no such input. */
+bool model_schema_recall(const struct model_schema *schema, size_t question, const struct model_input **input);
+void model_schema_remember(const struct model_schema *schema, size_t question, const struct model_input *input);
+
 /* "string", "integer" …, "any" for more than one; for showing. */
 const char *model_value_type_name(const struct model_value *value);
 

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +18,19 @@ enum {
     SCHEMAS_MAX = 8192, /* looked at in one document, references followed */
 };
 
-/* The count and the index stand beside the schema, so that what readers see is constant in every byte. */
+/* What changes stands beside the schema, so that what readers see is constant in every byte. */
 struct counted {
     struct model_schema schema;
     atomic_size_t references;
-    struct model_input **by_name; /* sorted, for the look-up */
+    struct model_input **by_name;                                 /* sorted, for the look-up */
+    _Atomic(const struct model_input *) answers[MODEL_QUESTIONS]; /* NULL = not known; &no_input = there is none */
 };
 
-static struct counted *counted_of(struct model_schema *schema)
+static const struct model_input no_input;
+
+static struct counted *counted_of(const struct model_schema *schema)
 {
-    return (struct counted *)(void *)((char *)schema - offsetof(struct counted, schema));
+    return (struct counted *)(void *)((char *)(uintptr_t)schema - offsetof(struct counted, schema));
 }
 
 struct model_schema *model_schema_ref(struct model_schema *schema)
@@ -79,7 +83,24 @@ const struct model_input *model_schema_find(const struct model_schema *schema, c
 {
     if (schema == NULL)
         return NULL;
-    return find((const struct counted *)(const void *)((const char *)schema - offsetof(struct counted, schema)), name);
+    return find(counted_of(schema), name);
+}
+
+/* Whoever asks at the same time finds the same, and what is pointed to is as old as the schema: no order is needed. */
+bool model_schema_recall(const struct model_schema *schema, size_t question, const struct model_input **input)
+{
+    ensure(question < MODEL_QUESTIONS);
+    const struct model_input *answer =
+        atomic_load_explicit(&counted_of(schema)->answers[question], memory_order_relaxed);
+    *input = answer != &no_input ? answer : NULL;
+    return answer != NULL;
+}
+
+void model_schema_remember(const struct model_schema *schema, size_t question, const struct model_input *input)
+{
+    ensure(question < MODEL_QUESTIONS);
+    atomic_store_explicit(&counted_of(schema)->answers[question], input != NULL ? input : &no_input,
+                          memory_order_relaxed);
 }
 
 static int compare_entries(const void *one, const void *other)

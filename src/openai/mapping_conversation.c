@@ -53,25 +53,12 @@ static bool is_message_list(const struct model_value *value)
     return is_object_list(value) || (is_plain_text(value) && (value->types & VALUE_ARRAY) == 0);
 }
 
-const struct model_input *model_view_pick_accepted(const struct model_view *model, const char *names,
-                                                   accepts_value_fn *accepts)
-{
-    if (model->schema == NULL)
-        return NULL;
-    /* The same model without the inputs that are out of the question. */
-    struct model_schema some = *model->schema;
-    some.inputs = xmalloc((some.input_count + 1) * sizeof *some.inputs);
-    some.input_count = 0;
-    for (size_t i = 0; i < model->schema->input_count; i++)
-        if (accepts(&model->schema->inputs[i].value))
-            some.inputs[some.input_count++] = model->schema->inputs[i];
-    struct model_view view = {.route = model->route, .schema = &some};
-    const struct model_input *found = model_view_pick(&view, names, 0);
-    if (found != NULL)
-        found = model_schema_find(model->schema, found->name);
-    free(some.inputs);
-    return found;
-}
+static const struct search prompt_search = {SEARCH_PROMPT, prompt_names, 0, is_plain_text};
+static const struct search system_search = {SEARCH_SYSTEM, system_names, 0, is_plain_text};
+static const struct search messages_search = {SEARCH_MESSAGES, "messages", 0, is_message_list};
+static const struct search items_search = {SEARCH_ITEMS, "input_item_list", 0, is_object_list};
+static const struct search history_search = {SEARCH_HISTORY, "history", 0, is_text_list};
+static const struct search template_search = {SEARCH_TEMPLATE, "prompt_template", 0, is_plain_text};
 
 static const char *name_of(const struct model_input *input)
 {
@@ -102,7 +89,7 @@ const char *model_view_prompt_input(const struct model_view *model)
         return name;
     if (model->schema == NULL)
         return "prompt";
-    const struct model_input *input = model_view_pick_accepted(model, prompt_names, is_plain_text);
+    const struct model_input *input = model_view_pick(model, &prompt_search);
     return name_of(input != NULL ? input : only_required_text(model->schema));
 }
 
@@ -111,7 +98,7 @@ const char *model_view_system_input(const struct model_view *model)
     const char *name = NULL;
     if (mapping_map_says(model->route, "system", &name))
         return name;
-    name = name_of(model_view_pick_accepted(model, system_names, is_plain_text));
+    name = name_of(model_view_pick(model, &system_search));
     const char *prompt = model_view_prompt_input(model);
     return name != NULL && prompt != NULL && strcmp(name, prompt) == 0 ? NULL : name;
 }
@@ -135,9 +122,9 @@ static enum conversation_kind kind_of_list(const struct model_view *model, const
 
 static bool find_list(const struct model_view *model, struct conversation_inputs *inputs)
 {
-    const struct model_input *list = model_view_pick_accepted(model, "messages", is_message_list);
+    const struct model_input *list = model_view_pick(model, &messages_search);
     if (list == NULL)
-        list = model_view_pick_accepted(model, "input_item_list", is_object_list);
+        list = model_view_pick(model, &items_search);
     /* A prompt that has to be there is where the model looks. */
     if (list == NULL || (!list->is_required && is_required(model, model_view_prompt_input(model))))
         return false;
@@ -152,8 +139,8 @@ static void find_prompt(const struct model_view *model, bool may_be_history, str
     inputs->system = model_view_system_input(model);
     if (inputs->prompt == NULL)
         return;
-    const struct model_input *history = model_view_pick_accepted(model, "history", is_text_list);
-    const struct model_input *shown = model_view_pick_accepted(model, "prompt_template", is_plain_text);
+    const struct model_input *history = model_view_pick(model, &history_search);
+    const struct model_input *shown = model_view_pick(model, &template_search);
     if (history != NULL && may_be_history) {
         inputs->kind = CONVERSATION_HISTORY;
         inputs->list = history->name;

@@ -84,12 +84,37 @@ bool mapping_map_says(const struct route *route, const char *canonical, const ch
 /* The same of any of the client's spellings, for operators may write each of them on the left side. */
 bool mapping_map_says_of(const struct route *route, const struct parameter *row, const char **name);
 
-/* The first input of the schema that goes by one of `names` and may hold one of `types` (bits of enum value_type; 0 =
- * any). `names` are separated by `|`, tried in their order; one may hold `*` for any text; one that begins with `!`
- * excludes the inputs it matches from the starred ones of the whole list. Names are compared without case, `-` counts
- * as `_`. Exact names come before starred ones, whatever their order. Among inputs matched by one starred name the
- * first in the schema's order wins. NULL where there is none, or no schema. */
-const struct model_input *model_view_pick(const struct model_view *model, const char *names, unsigned types);
+/* What is looked for in schemas, by number: a schema keeps what was found (model_schema_recall). */
+enum search_number {
+    SEARCH_PROMPT,
+    SEARCH_SYSTEM,
+    SEARCH_MESSAGES,
+    SEARCH_ITEMS,
+    SEARCH_HISTORY,
+    SEARCH_TEMPLATE,
+    SEARCH_STOPS,
+    SEARCH_THINKING_TOKENS,
+    SEARCH_EFFORT,                       /* and for each further form of it a number more */
+    SEARCH_MEDIA = SEARCH_EFFORT + 8,    /* and for each kind two */
+    SEARCH_PARAMETER = SEARCH_MEDIA + 8, /* and for each row of the table of parameters one */
+};
+_Static_assert((int)SEARCH_PARAMETER + PARAMETER_ROWS_MAX <= (int)MODEL_QUESTIONS, "each search has an answer");
+
+typedef bool accepts_value_fn(const struct model_value *value);
+
+struct search {
+    size_t number;             /* one for each search there is: enum search_number */
+    const char *names;         /* NULL: nothing is found */
+    unsigned types;            /* bits of enum value_type, one of which it may hold; 0 = any */
+    accepts_value_fn *accepts; /* and this; NULL = any */
+};
+
+/* The first input of the schema that goes by one of the names and may hold what is wanted. The names are separated by
+ * `|`, tried in their order; one may hold `*` for any text; one that begins with `!` excludes the inputs it matches
+ * from the starred ones of the whole list. Names are compared without case, `-` counts as `_`. Exact names come before
+ * starred ones, whatever their order. Among inputs matched by one starred name the first in the schema's order wins.
+ * NULL where there is none, or no schema. */
+const struct model_input *model_view_pick(const struct model_view *model, const struct search *search);
 
 /* Does such a list exclude the name? */
 bool model_view_excludes(const char *names, const char *name);

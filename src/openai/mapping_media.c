@@ -55,10 +55,13 @@ static const char *input_for(const struct model_view *model, enum media_kind kin
     const char *name = NULL;
     if (mapping_map_says(model->route, media_kinds[kind], &name))
         return name;
-    const struct model_input *input = model_view_pick_accepted(
-        model, media_names[kind].exact, kind == MEDIA_FILE ? mapping_holds_files : may_hold_files);
+    size_t number = SEARCH_MEDIA + 2 * (size_t)kind;
+    accepts_value_fn *accepts = kind == MEDIA_FILE ? mapping_holds_files : may_hold_files;
+    const struct search exact = {number, media_names[kind].exact, 0, accepts};
+    const struct search starred = {number + 1, media_names[kind].starred, 0, mapping_holds_files};
+    const struct model_input *input = model_view_pick(model, &exact);
     if (input == NULL)
-        input = model_view_pick_accepted(model, media_names[kind].starred, mapping_holds_files);
+        input = model_view_pick(model, &starred);
     return input != NULL ? input->name : NULL;
 }
 

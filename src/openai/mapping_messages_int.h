@@ -15,12 +15,6 @@
 
 /* --- mapping_conversation.c --- */
 
-typedef bool accepts_value_fn(const struct model_value *value);
-
-/* As model_view_pick, among the inputs that are accepted. */
-const struct model_input *model_view_pick_accepted(const struct model_view *model, const char *names,
-                                                   accepts_value_fn *accepts);
-
 /* Does an input hold files (as their URIs), one or many? */
 bool mapping_holds_files(const struct model_value *value);
 

@@ -23,6 +23,8 @@ struct model_view model_view_of(const struct route *route, const struct model_sc
 
 bool mapping_map_says(const struct route *route, const char *canonical, const char **name)
 {
+    if (json_object_size(route->map) == 0)
+        return false;
     const json_t *entry = json_object_get(route->map, canonical);
     if (!json_is_string(entry) && !json_is_null(entry))
         return false;
@@ -32,12 +34,10 @@ bool mapping_map_says(const struct route *route, const char *canonical, const ch
 
 bool mapping_map_says_of(const struct route *route, const struct parameter *row, const char **name)
 {
-    if (json_object_size(route->map) == 0)
-        return false;
     if (mapping_map_says(route, row->canonical, name))
         return true;
-    size_t count;
-    const struct parameter *other = parameter_rows(&count);
+    size_t count = 0;
+    const struct parameter *other = json_object_size(route->map) > 0 ? parameter_rows(&count) : NULL;
     for (const struct parameter *end = other + count; other < end; other++)
         if (strcmp(other->canonical, row->canonical) == 0 && mapping_map_says(route, other->name, name))
             return true;
@@ -112,49 +112,49 @@ bool model_view_excludes(const char *names, const char *name)
 }
 
 /* A secret is the operator's: whatever it is called, nothing of a request belongs there. */
-static bool may_hold(const struct model_input *input, unsigned types)
+static bool may_hold(const struct model_value *value, const struct search *search)
 {
-    return !input->value.is_secret && (types == 0 || (input->value.types & types) != 0);
+    return !value->is_secret && (search->types == 0 || (value->types & search->types) != 0) &&
+           (search->accepts == NULL || search->accepts(value));
 }
 
 /* One round: names of one kind, inputs that are deprecated or not. */
-static const struct model_input *pick(const struct model_schema *schema, const char *names, unsigned types,
-                                      enum part kind, bool deprecated)
+static const struct model_input *pick(const struct model_schema *schema, const struct search *search, enum part kind,
+                                      bool deprecated)
 {
     struct part_of_names part;
-    for (const char *rest = names; next_part(&rest, &part);) {
+    for (const char *rest = search->names; next_part(&rest, &part);) {
         if (part.kind != kind)
             continue;
         for (size_t i = 0; i < schema->input_count; i++) {
             const struct model_input *input = &schema->inputs[i];
             if (input->is_deprecated == deprecated && matches(part.text, part.end, input->name) &&
-                may_hold(input, types) && (kind == PART_EXACT || !model_view_excludes(names, input->name)))
+                may_hold(&input->value, search) &&
+                (kind == PART_EXACT || !model_view_excludes(search->names, input->name)))
                 return input;
         }
     }
     return NULL;
 }
 
-static bool has_deprecated(const struct model_schema *schema)
-{
-    for (size_t i = 0; i < schema->input_count; i++)
-        if (schema->inputs[i].is_deprecated)
-            return true;
-    return false;
-}
-
-const struct model_input *model_view_pick(const struct model_view *model, const char *names, unsigned types)
+static const struct model_input *pick_first(const struct model_schema *schema, const struct search *search)
 {
     const struct model_input *input = NULL;
-    if (model->schema == NULL || names == NULL)
-        return NULL;
-    /* Most models have no such input, and a second round for none would cost as much as the first. */
-    int rounds = has_deprecated(model->schema) ? 2 : 1;
-    for (int round = 0; input == NULL && round < rounds; round++) {
-        input = pick(model->schema, names, types, PART_EXACT, round == 1);
+    for (int round = 0; input == NULL && round < 2; round++) {
+        input = pick(schema, search, PART_EXACT, round == 1);
         if (input == NULL)
-            input = pick(model->schema, names, types, PART_STARRED, round == 1);
+            input = pick(schema, search, PART_STARRED, round == 1);
     }
+    return input;
+}
+
+const struct model_input *model_view_pick(const struct model_view *model, const struct search *search)
+{
+    const struct model_input *input = NULL;
+    if (model->schema == NULL || search->names == NULL || model_schema_recall(model->schema, search->number, &input))
+        return input;
+    input = pick_first(model->schema, search);
+    model_schema_remember(model->schema, search->number, input);
     return input;
 }
 
@@ -180,7 +180,10 @@ static const char *schema_name(const struct model_view *model, const struct para
         return mapping_reasoning_input(model);
     if (row->way == WAY_STOPS)
         return mapping_stops_input(model);
-    const struct model_input *input = model_view_pick(model, row->picks, row->value_types);
+    size_t count;
+    const struct search search = {SEARCH_PARAMETER + (size_t)(row - parameter_rows(&count)), row->picks,
+                                  row->value_types, NULL};
+    const struct model_input *input = model_view_pick(model, &search);
     return input != NULL ? input->name : NULL;
 }
 

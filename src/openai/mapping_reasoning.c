@@ -25,6 +25,8 @@ static const char switch_picks[] = "extended_thinking|enable_thinking|enable_rea
                                    "use_reasoning|thinking_mode|*enable*think*|*enable*reason*|*think*enable*|"
                                    "*reason*enable*|!*dynamic*|!*disable*|!*show*|!*return*|!*include*|!*hide*";
 
+static const struct search token_search = {SEARCH_THINKING_TOKENS, token_picks, VALUE_INTEGER | VALUE_NUMBER, NULL};
+
 /* In order of preference: the first that the model has and that can tell the effort is used, and no other. */
 static const struct effort_row {
     enum effort_form form;
@@ -40,6 +42,7 @@ static const struct effort_row {
 };
 
 enum { EFFORT_ROW_COUNT = sizeof effort_rows / sizeof effort_rows[0] };
+_Static_assert((size_t)SEARCH_EFFORT + EFFORT_ROW_COUNT <= SEARCH_MEDIA, "each form has a number");
 
 /* `minimal` is off where a model knows on and off alone. */
 static bool asks_for_thought(int rank)
@@ -114,7 +117,7 @@ static bool place_tokens(struct mapping *mapping, const struct model_input *inpu
  * find no room stays off. */
 static bool place_switch(struct mapping *mapping, const struct model_input *input, int rank, bool *changed)
 {
-    const struct model_input *budget = model_view_pick(&mapping->model, token_picks, VALUE_INTEGER | VALUE_NUMBER);
+    const struct model_input *budget = model_view_pick(&mapping->model, &token_search);
     if (rank < 0)
         return false;
     if (!asks_for_thought(rank) && budget != NULL)
@@ -146,7 +149,8 @@ static bool place_template(struct mapping *mapping, const struct model_input *in
 
 static const struct model_input *input_of(const struct model_view *model, const struct effort_row *row)
 {
-    const struct model_input *input = model_view_pick(model, row->picks, row->types);
+    const struct search search = {SEARCH_EFFORT + (size_t)(row - effort_rows), row->picks, row->types, NULL};
+    const struct model_input *input = model_view_pick(model, &search);
     bool says_too_little =
         input != NULL && row->form == FORM_ENUM && input->value.words == NULL && input->value.variant_count == 0;
     return says_too_little ? NULL : input;
@@ -215,7 +219,7 @@ const char *mapping_reasoning_input(const struct model_view *model)
 
 bool mapping_reasoning_uses(const struct model_view *model, const char *input)
 {
-    const struct model_input *budget = model_view_pick(model, token_picks, VALUE_INTEGER | VALUE_NUMBER);
+    const struct model_input *budget = model_view_pick(model, &token_search);
     const char *name = mapping_reasoning_input(model);
     return (budget != NULL && strcmp(budget->name, input) == 0) || (name != NULL && strcmp(name, input) == 0);
 }

@@ -15,9 +15,11 @@ static const char stop_picks[] =
     "*stop*str*|*stop*token*|*stop*text*|*stop*phrase*|!*early*|!*token_id*|!*mode*|"
     "!*reason*|!*threshold*|!*language*|!*nonstop*|!*non_stop*";
 
+static const struct search stop_search = {SEARCH_STOPS, stop_picks, VALUE_STRING | VALUE_ARRAY, NULL};
+
 const char *mapping_stops_input(const struct model_view *model)
 {
-    const struct model_input *input = model_view_pick(model, stop_picks, VALUE_STRING | VALUE_ARRAY);
+    const struct model_input *input = model_view_pick(model, &stop_search);
     bool is_free = input != NULL && input->value.words == NULL && !input->value.is_uri;
     return is_free ? input->name : NULL;
 }

@@ -84,6 +84,7 @@ static const struct parameter rows[] = {
 };
 
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
+_Static_assert((int)ROW_COUNT <= (int)PARAMETER_ROWS_MAX, "each row has a bit in a set");
 
 /* Names under which models take the limit on output tokens. */
 static const char *const token_limits[] = {
@@ -158,7 +159,6 @@ const struct parameter *parameter_find(const char *name)
 
 struct parameter_set parameters_in(const json_t *object)
 {
-    _Static_assert(ROW_COUNT <= 64, "each row has a bit");
     struct parameter_set set = {0};
     const char *name;
     json_t *value;

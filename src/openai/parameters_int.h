@@ -58,6 +58,8 @@ struct parameter {
     unsigned value_types; /* what such an input has to take: bits of enum value_type */
 };
 
+enum { PARAMETER_ROWS_MAX = 64 };
+
 /* All rows; of those that share a canonical name the preferred one comes first. */
 const struct parameter *parameter_rows(size_t *count);
 

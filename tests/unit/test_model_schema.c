@@ -249,6 +249,21 @@ START_TEST(a_name_that_the_model_lacks_is_not_found)
 }
 END_TEST
 
+START_TEST(an_answer_is_known_once_it_was_worked_out_also_that_there_is_none)
+{
+    read_model("openai__gpt-4o.json");
+    const struct model_input *found, *prompt = input_of("prompt");
+    ck_assert(!model_schema_recall(schema, 0, &found) && !model_schema_recall(schema, MODEL_QUESTIONS - 1, &found));
+    model_schema_remember(schema, 0, NULL);
+    model_schema_remember(schema, MODEL_QUESTIONS - 1, prompt);
+    ck_assert(model_schema_recall(schema, 0, &found));
+    ck_assert_ptr_null(found);
+    ck_assert(model_schema_recall(schema, MODEL_QUESTIONS - 1, &found));
+    ck_assert_ptr_eq(found, prompt);
+    ck_assert(!model_schema_recall(schema, 1, &found));
+}
+END_TEST
+
 START_TEST(a_schema_lives_as_long_as_someone_holds_it)
 {
     read_model("openai__gpt-5.json");
@@ -284,6 +299,7 @@ static Suite *model_schema_suite(void)
     tcase_add_test(tcase, a_reference_that_leads_nowhere_leaves_what_stands_beside_it);
     tcase_add_test(tcase, a_secret_is_marked);
     tcase_add_test(tcase, a_name_that_the_model_lacks_is_not_found);
+    tcase_add_test(tcase, an_answer_is_known_once_it_was_worked_out_also_that_there_is_none);
     tcase_add_test(tcase, a_schema_lives_as_long_as_someone_holds_it);
     suite_add_tcase(suite, tcase);
     return suite;
