@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json_scan.h"
 
 /* Parses exactly one JSON value. NULL and `err` (ERROR_BAD_REQUEST, with what is wrong and at which
  * byte) on: invalid JSON or UTF-8, lone surrogates, NUL in a string, text after the value,
@@ -28,9 +29,19 @@ size_t json_count_values(const char *bytes, size_t length);
  * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
 json_t *json_parse_lenient(const char *bytes, size_t length);
 
-/* The same for objects of which a few members are read, where others may be large: those that are not `wanted` (names,
- * and NULL at their end) are checked and left out. What is no object is read as it is. */
-json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted);
+/* Reads the next value as a tree. New reference; NULL on a fault of the scanner. */
+json_t *json_build(struct json_scan *scan);
+
+typedef json_t *json_read_fn(struct json_scan *scan);
+
+struct json_wanted {
+    const char *name;
+    json_read_fn *read; /* its value: json_build, or another way */
+};
+
+/* As json_parse_lenient, for objects of which a few members are read, where others may be large: those that are not
+ * `wanted` (whose last name is NULL) are checked and left out. What is no object is read as it is. */
+json_t *json_parse_members(const char *bytes, size_t length, const struct json_wanted *wanted);
 
 /* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). False, and nothing is
  * appended, where it does not fit, or where a string of the tree is not UTF-8. */

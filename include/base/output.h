@@ -10,9 +10,14 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/json_scan.h"
 
 /* Appends the text; nothing for NULL and null. */
 void output_append_text(const json_t *output, struct buf *out);
+
+/* Reads the next value as an output, a new reference: as it is, but an array of strings none of which is a
+ * link becomes the one string that they are together, which is the same to all functions here. NULL on a fault of the scanner. */
+json_t *output_read(struct json_scan *scan);
 
 /* Is it plain text that may be given piece by piece as it grows: a string or an array of strings, and no file? */
 bool output_is_plain_text(const json_t *output);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/ensure.h"
-#include "base/json_scan.h"
 #include "base/utf8.h"
 
 enum { SMALL_BYTES = 128 };
@@ -68,13 +67,11 @@ static json_t *build_string(const struct json_scanned *value)
     return string;
 }
 
-static json_t *build(struct json_scan *scan);
-
 static json_t *build_array(struct json_scan *scan)
 {
     json_t *array = json_array();
     while (json_scan_item(scan)) {
-        json_t *item = build(scan);
+        json_t *item = json_build(scan);
         if (item != NULL)
             ensure(json_array_append_new(array, item) == 0);
     }
@@ -82,12 +79,12 @@ static json_t *build_array(struct json_scan *scan)
 }
 
 /* Of members of one name the last one counts. */
-static void build_member(struct json_scan *scan, const struct json_scanned *key, json_t *object)
+static void build_member(struct json_scan *scan, const struct json_scanned *key, json_read_fn *read, json_t *object)
 {
     char small[SMALL_BYTES];
     size_t length;
     char *name = take_text(key, small, &length);
-    json_t *member = build(scan);
+    json_t *member = read(scan);
     if (member != NULL)
         ensure(json_object_set_new_nocheck(object, name, member) == 0);
     if (name != small)
@@ -99,7 +96,7 @@ static json_t *build_object(struct json_scan *scan)
     json_t *object = json_object();
     struct json_scanned key;
     while (json_scan_member(scan, &key))
-        build_member(scan, &key, object);
+        build_member(scan, &key, json_build, object);
     return object;
 }
 
@@ -126,8 +123,8 @@ static json_t *build_scanned(struct json_scan *scan, const struct json_scanned *
     return json_null();
 }
 
-/* NULL where the next value cannot be read; a list or an object may then be half of itself, and the scanner knows. */
-static json_t *build(struct json_scan *scan)
+/* A list or an object may be half of itself where the scanner met a fault. */
+json_t *json_build(struct json_scan *scan)
 {
     struct json_scanned value;
     if (!json_scan_value(scan, &value))
@@ -137,15 +134,15 @@ static json_t *build(struct json_scan *scan)
     return built;
 }
 
-static bool is_among(const struct json_scanned *key, const char *const *names)
+static const struct json_wanted *find_wanted(const struct json_wanted *wanted, const struct json_scanned *key)
 {
-    while (*names != NULL && !json_scan_is(key, *names))
-        names++;
-    return *names != NULL;
+    while (wanted->name != NULL && !json_scan_is(key, wanted->name))
+        wanted++;
+    return wanted->name != NULL ? wanted : NULL;
 }
 
 /* What is not wanted is checked all the same. */
-static json_t *build_wanted(struct json_scan *scan, const char *const *wanted)
+static json_t *build_wanted(struct json_scan *scan, const struct json_wanted *wanted)
 {
     struct json_scanned value, key;
     if (!json_scan_value(scan, &value))
@@ -154,8 +151,9 @@ static json_t *build_wanted(struct json_scan *scan, const char *const *wanted)
         return build_scanned(scan, &value);
     json_t *object = json_object();
     while (json_scan_member(scan, &key)) {
-        if (is_among(&key, wanted))
-            build_member(scan, &key, object);
+        const struct json_wanted *member = find_wanted(wanted, &key);
+        if (member != NULL)
+            build_member(scan, &key, member->read, object);
         else
             json_scan_skip(scan);
     }
@@ -188,11 +186,11 @@ static bool refuse(const struct json_scan *scan, struct error *err)
 }
 
 /* `wanted`: the members that are, or NULL for all. */
-static json_t *parse(const char *bytes, size_t length, const char *const *wanted, struct error *err)
+static json_t *parse(const char *bytes, size_t length, const struct json_wanted *wanted, struct error *err)
 {
     struct json_scan scan;
     json_scan_init(&scan, bytes, length);
-    json_t *value = wanted != NULL ? build_wanted(&scan, wanted) : build(&scan);
+    json_t *value = wanted != NULL ? build_wanted(&scan, wanted) : json_build(&scan);
     if (json_scan_end(&scan))
         return value;
     refuse(&scan, err);
@@ -259,7 +257,7 @@ static bool mend(const char *bytes, size_t length, struct buf *mended)
     return is_changed;
 }
 
-json_t *json_parse_members(const char *bytes, size_t length, const char *const *wanted)
+json_t *json_parse_members(const char *bytes, size_t length, const struct json_wanted *wanted)
 {
     json_t *value = parse(bytes, length, wanted, NULL);
     if (value != NULL || length == 0)

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/output.h"
 #include "api_int.h"
 
 static const struct {
@@ -122,9 +123,10 @@ bool api_prediction_parse(const char *bytes, size_t length, const char *token, s
                           struct error *err)
 {
     /* The rest may be large: the input comes back with every answer. */
-    static const char *const members[] = {
-        "id",   "status", "version",    "output",     "error",        "metrics",
-        "logs", "urls",   "created_at", "started_at", "completed_at", NULL,
+    static const struct json_wanted members[] = {
+        {"id", json_build},         {"status", json_build},     {"version", json_build},      {"output", output_read},
+        {"error", json_build},      {"metrics", json_build},    {"logs", json_build},         {"urls", json_build},
+        {"created_at", json_build}, {"started_at", json_build}, {"completed_at", json_build}, {NULL, NULL},
     };
     memset(prediction, 0, sizeof *prediction);
     json_t *root = json_parse_members(bytes, length, members);

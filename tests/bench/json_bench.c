@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/ensure.h"
 #include "base/json.h"
+#include "base/output.h"
 #include "base/json_scan.h"
 
 enum { DOCUMENT_MAX_BYTES = 64 << 20, WORK_BYTES = 24 << 20 };
@@ -105,7 +106,8 @@ static void build(struct work *work)
 
 static void build_some(struct work *work)
 {
-    static const char *const wanted[] = {"id", "status", "output", "metrics", "error", NULL};
+    static const struct json_wanted wanted[] = {{"id", json_build},      {"status", json_build}, {"output", output_read},
+                                                {"metrics", json_build}, {"error", json_build},  {NULL, NULL}};
     json_t *tree = json_parse_members(buf_text(&work->document), work->document.length, wanted);
     ensure(tree != NULL);
     json_decref(tree);

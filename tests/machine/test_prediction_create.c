@@ -76,7 +76,7 @@ START_TEST(creating_leads_to_done_when_the_answer_is_terminal_already)
     bench_expect_none();
     ck_assert_uint_eq(engine_count_in(bench.engine, PREDICTION_DONE), 1);
     ck_assert_str_eq(bench.outcome->prediction_id, BENCH_ID);
-    ck_assert_str_eq(json_string_value(json_array_get(bench.outcome->output, 0)), "Hi");
+    ck_assert_str_eq(json_string_value(bench.outcome->output), "Hi");
     ck_assert(bench.outcome->usage.reported);
     ck_assert_int_eq(bench.outcome->usage.input_tokens, 12);
     ck_assert_int_eq(bench.outcome->created_after_ms, 40);

@@ -183,7 +183,7 @@ static const struct {
 
 START_TEST(of_a_large_object_only_what_is_wanted_is_kept)
 {
-    static const char *const wanted[] = {"id", "output", NULL};
+    static const struct json_wanted wanted[] = {{"id", json_build}, {"output", json_build}, {NULL, NULL}};
     json_t *value = json_parse_members(picked[_i].text, strlen(picked[_i].text), wanted);
     ck_assert_msg((value != NULL) == (picked[_i].dump != NULL), "row %d", _i);
     if (value != NULL) {

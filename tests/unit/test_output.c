@@ -103,6 +103,58 @@ START_TEST(the_value_decides_what_the_text_is)
 }
 END_TEST
 
+/* Of each row's value, also of those that are not to be put together; and as far as the next member. */
+START_TEST(an_output_that_is_read_from_an_answer_has_the_same_text)
+{
+    struct buf json, text;
+    struct json_scan scan;
+    struct json_scanned key;
+    buf_init(&json, 2 * TEXT_BYTES);
+    buf_init(&text, TEXT_BYTES);
+    buf_printf(&json, "{\"output\":%s,\"next\":1}", rows[_i].output);
+    json_scan_init(&scan, buf_text(&json), json.length);
+    ck_assert(json_scan_value(&scan, &key) && json_scan_member(&scan, &key));
+    json_t *tree = parse(rows[_i].output), *output = output_read(&scan);
+    output_append_text(output, &text);
+    ck_assert_str_eq(buf_text(&text), rows[_i].text);
+    ck_assert(output_is_plain_text(output) == output_is_plain_text(tree));
+    ck_assert(json_equal(output, tree) || json_is_string(output));
+    ck_assert(json_scan_member(&scan, &key) && json_scan_is(&key, "next"));
+    json_decref(output);
+    json_decref(tree);
+    buf_dispose(&text);
+    buf_dispose(&json);
+}
+END_TEST
+
+/* The second one would be shown as a link to a file if it were one string. */
+START_TEST(strings_of_text_that_would_be_a_link_together_are_left_alone)
+{
+    static const char json[] = "[\"https://example.com/\",\"a.png\"]", broken[] = "[\"a\",\"b]";
+    struct json_scan scan;
+    json_scan_init(&scan, json, sizeof json - 1);
+    json_t *output = output_read(&scan);
+    ck_assert_uint_eq(json_array_size(output), 2);
+    ck_assert(json_scan_end(&scan));
+    json_decref(output);
+    json_scan_init(&scan, broken, sizeof broken - 1);
+    json_decref(output_read(&scan));
+    ck_assert(!json_scan_end(&scan));
+}
+END_TEST
+
+START_TEST(strings_of_text_are_read_as_one)
+{
+    static const char json[] = " [\"a\", \"\", \"\\u00e9\\n\"]";
+    struct json_scan scan;
+    json_scan_init(&scan, json, sizeof json - 1);
+    json_t *output = output_read(&scan);
+    ck_assert_str_eq(json_string_value(output), "a\xC3\xA9\n");
+    ck_assert(json_scan_end(&scan));
+    json_decref(output);
+}
+END_TEST
+
 START_TEST(without_an_output_there_is_no_text)
 {
     struct buf text;
@@ -235,6 +287,9 @@ static Suite *output_suite(void)
     Suite *suite = suite_create("output");
     TCase *tcase = tcase_create("output");
     tcase_add_loop_test(tcase, the_value_decides_what_the_text_is, 0, ROWS(rows));
+    tcase_add_loop_test(tcase, an_output_that_is_read_from_an_answer_has_the_same_text, 0, ROWS(rows));
+    tcase_add_test(tcase, strings_of_text_are_read_as_one);
+    tcase_add_test(tcase, strings_of_text_that_would_be_a_link_together_are_left_alone);
     tcase_add_test(tcase, without_an_output_there_is_no_text);
     tcase_add_test(tcase, very_deep_objects_are_given_as_they_are);
     tcase_add_test(tcase, a_text_that_is_too_long_is_told_by_the_buf);
