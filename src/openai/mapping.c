@@ -116,9 +116,16 @@ static void drop_params(struct mapping *mapping)
 
 static bool merge_params(struct mapping *mapping, struct error *err)
 {
+    const struct route *route = mapping->model.route;
+    json_t *given = mapping->call->params;
+    bool is_as_given = given != NULL && json_object_size(route->params) == 0 && route->dropped_count == 0;
+    mapping->params = is_as_given ? json_incref(given) : json_object();
+    ensure(mapping->params != NULL);
+    if (is_as_given)
+        return true;
     if (!merge_defaults(mapping, err))
         return false;
-    ensure(mapping->call->params == NULL || json_object_update(mapping->params, mapping->call->params) == 0);
+    ensure(given == NULL || json_object_update(mapping->params, given) == 0);
     drop_params(mapping);
     return true;
 }
@@ -315,7 +322,7 @@ static json_t *configured_input(const struct route *route)
     const char *name;
     json_t *value;
     void *next;
-    json_t *input = route->input != NULL ? json_deep_copy(route->input) : json_object();
+    json_t *input = json_object_size(route->input) > 0 ? json_deep_copy(route->input) : json_object();
     json_object_foreach_safe(input, next, name, value)
     {
         if (json_is_null(value))
@@ -330,11 +337,10 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
     struct mapping mapping = {
         .call = call,
         .model = model_view_of(route, schema),
-        .params = json_object(),
         .input = configured_input(route),
         .placed = json_object(),
     };
-    ensure(mapping.params != NULL && mapping.input != NULL && mapping.placed != NULL);
+    ensure(mapping.input != NULL && mapping.placed != NULL);
     mapping.token_limit = mapping_input_name(&mapping.model, parameter_find("max_tokens"));
     call->reasoning = route->reasoning;
     bool fine = merge_params(&mapping, err) && mapping_place_messages(&mapping, err) && place_params(&mapping, err);

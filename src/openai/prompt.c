@@ -29,7 +29,8 @@ static bool has_role(const json_t *message, const char *role)
 
 bool prompt_is_instruction(const json_t *message)
 {
-    return has_role(message, "system") || has_role(message, "developer");
+    const char *name = json_text(message, "role");
+    return name != NULL && (strcmp(name, "system") == 0 || strcmp(name, "developer") == 0);
 }
 
 static const json_t *part_text(const json_t *part)
@@ -90,9 +91,11 @@ bool prompt_content_text(const json_t *content, const char *path, struct buf *ou
 
 static bool append_content(const json_t *message, size_t index, struct buf *out, struct error *err)
 {
-    char path[PATH_BYTES];
-    snprintf(path, sizeof path, "messages[%zu].content", index);
-    return prompt_content_text(json_object_get(message, "content"), path, out, err);
+    char path[PATH_BYTES] = "";
+    const json_t *content = json_object_get(message, "content");
+    if (json_is_array(content)) /* only parts have places that may have to be named */
+        snprintf(path, sizeof path, "messages[%zu].content", index);
+    return prompt_content_text(content, path, out, err);
 }
 
 static void append_member(struct buf *out, const json_t *object, const char *key)
@@ -257,10 +260,11 @@ bool prompt_from_messages(const json_t *messages, struct buf *system, struct buf
     size_t last = 0;
     if (!prompt_instructions(messages, system, err))
         return false;
-    if (count_turns(messages, &last) == 0)
+    size_t turns = count_turns(messages, &last);
+    if (turns == 0)
         return true;
     /* A question without a history needs no labels, and models answer it best without. */
-    if (prompt_is_one_turn(messages))
+    if (turns == 1 && has_role(json_array_get(messages, last), "user"))
         return append_content(json_array_get(messages, last), last, prompt, err);
     return append_labelled(messages, prompt, err);
 }

@@ -100,9 +100,11 @@ void exchange_collect_ids(struct exchange *exchange)
             note_running(exchange, exchange->predictions[i]);
         if (id[0] != '\0') /* an id once known stays, though its prediction was let go of */
             snprintf(exchange->ids[i], sizeof exchange->ids[i], "%s", id);
-        if (exchange->ids[i][0] != '\0')
-            buf_printf(&exchange->prediction_ids, "%s%s", exchange->prediction_ids.length > 0 ? ", " : "",
-                       exchange->ids[i]);
+        if (exchange->ids[i][0] == '\0')
+            continue;
+        if (exchange->prediction_ids.length > 0)
+            buf_append_text(&exchange->prediction_ids, ", ");
+        buf_append_text(&exchange->prediction_ids, exchange->ids[i]);
     }
 }
 
