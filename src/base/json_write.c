@@ -2,6 +2,7 @@
  */
 #include "base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,10 +51,34 @@ static bool append_text(struct buf *out, const char *text, size_t length)
     return buf_append(out, "\"", 1);
 }
 
+/* Appends what has four decimals at most, as people write numbers. False where it has more: then printf has to work out
+ * which ones. Here it is an integer and a point, for with so few digits no other decimal is read as this real. */
+static bool append_decimal(struct buf *out, double real)
+{
+    double size = fabs(real);
+    int64_t scale = 1, digits;
+    if (!(size >= 0.0001 && size < 1e9))
+        return false;
+    do {
+        scale *= 10;
+        digits = (int64_t)(size * (double)scale + 0.5);
+    } while (scale < 10000 && (double)digits / (double)scale != size);
+    if ((double)digits / (double)scale != size)
+        return false;
+    buf_append_text(out, real < 0 ? "-" : "");
+    buf_append_integer(out, digits / scale);
+    size_t point = out->length;
+    if (buf_append_integer(out, scale + digits % scale)) /* a 1, and the decimals with their zeros */
+        out->data[point] = '.';
+    return true;
+}
+
 /* With a point or an exponent, so that it is read as a real again, and no more zeros and signs than that needs. */
 static bool append_real(struct buf *out, double real)
 {
     char text[REAL_BYTES];
+    if (append_decimal(out, real))
+        return !out->overflowed;
     size_t length = (size_t)snprintf(text, sizeof text, "%.*g", REAL_DIGITS, real);
     char *exponent = strchr(text, 'e');
     if (exponent == NULL)

@@ -407,6 +407,25 @@ static const struct {
     {"[1]", false, 0},
 };
 
+/* Numbers of a few decimals are not left to printf. */
+START_TEST(reals_are_written_as_printf_would_with_15_digits)
+{
+    char expected[64];
+    for (int64_t i = -30000; i < 30000; i++) {
+        double real = (double)(i * 7919) / (double[]){1, 10, 100, 1000, 10000, 100000, 3}[(i + 30000) % 7];
+        json_t *value = json_real(real);
+        snprintf(expected, sizeof expected, "%.15g", real);
+        if (strpbrk(expected, ".e") == NULL)
+            memcpy(expected + strlen(expected), ".0", 3);
+        buf_clear(&out);
+        ck_assert(json_append(&out, value));
+        if (strchr(expected, 'e') == NULL)
+            ck_assert_str_eq(buf_text(&out), expected);
+        json_decref(value);
+    }
+}
+END_TEST
+
 START_TEST(whole_numbers_are_integers_and_integral_reals)
 {
     struct error err;
@@ -474,6 +493,7 @@ static Suite *json_suite(void)
     tcase_add_loop_test(tcase, both_ways_to_write_a_string_mean_the_same, 0, ROWS(strings));
     tcase_add_test(tcase, appending_obeys_the_maximum_of_the_buf);
     tcase_add_test(tcase, appending_a_string_obeys_the_maximum_of_the_buf);
+    tcase_add_test(tcase, reals_are_written_as_printf_would_with_15_digits);
     tcase_add_loop_test(tcase, whole_numbers_are_integers_and_integral_reals, 0, ROWS(numbers));
     tcase_add_test(tcase, nothing_is_no_whole_number);
     tcase_add_test(tcase, text_is_given_only_for_string_members);
