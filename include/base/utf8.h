@@ -8,6 +8,9 @@
  * first byte begins none (a stray or missing continuation byte, overlong, a surrogate, over U+10FFFF). */
 size_t utf8_sequence(const char *bytes, size_t available);
 
+/* How many bytes at the start of `text` are whole, valid characters. */
+size_t utf8_valid_length(const char *text, size_t length);
+
 /* The longest length, at most `maximum`, at which `text` of `length` bytes can be cut without splitting a character. */
 size_t utf8_cut(const char *text, size_t length, size_t maximum);
 

@@ -62,6 +62,29 @@ size_t utf8_sequence(const char *bytes, size_t available)
     return length;
 }
 
+/* Most text is ASCII for long stretches. */
+static size_t ascii_words_length(const char *text, size_t length)
+{
+    size_t at = 0;
+    for (uint64_t word; length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return at;
+}
+
+size_t utf8_valid_length(const char *text, size_t length)
+{
+    size_t at = 0, sequence;
+    do {
+        at += ascii_words_length(text + at, length - at);
+        sequence = utf8_sequence(text + at, length - at);
+        at += sequence;
+    } while (sequence > 0);
+    return at;
+}
+
 size_t utf8_cut(const char *text, size_t length, size_t maximum)
 {
     if (length <= maximum)

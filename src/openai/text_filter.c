@@ -197,11 +197,9 @@ static size_t feed_characters(struct text_filter *filter, const char *bytes, siz
 {
     size_t valid = 0, at = 0;
     while (at < length) {
-        size_t sequence = utf8_sequence(bytes + at, length - at);
-        if (sequence > 0) {
-            at += sequence;
-            continue;
-        }
+        at += utf8_valid_length(bytes + at, length - at);
+        if (at == length)
+            break;
         feed_text(filter, bytes + valid, at - valid, outputs);
         valid = at;
         if (is_beginning(bytes + at, length - at))
