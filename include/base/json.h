@@ -39,8 +39,11 @@ struct json_wanted {
     json_read_fn *read; /* its value: json_build, or another way */
 };
 
-/* As json_parse_lenient, for objects of which a few members are read, where others may be large: those that are not
- * `wanted` (whose last name is NULL) are checked and left out. What is no object is read as it is. */
+/* The same of an object of which a few members are read, where others may be large: those that are not `wanted` (whose
+ * last name is NULL) are checked and left out. What is no object is read as it is. */
+json_t *json_build_members(struct json_scan *scan, const struct json_wanted *wanted);
+
+/* Both of a whole text: json_parse_lenient of what is wanted of it. */
 json_t *json_parse_members(const char *bytes, size_t length, const struct json_wanted *wanted);
 
 /* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). False, and nothing is

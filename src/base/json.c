@@ -142,7 +142,7 @@ static const struct json_wanted *find_wanted(const struct json_wanted *wanted, c
 }
 
 /* What is not wanted is checked all the same. */
-static json_t *build_wanted(struct json_scan *scan, const struct json_wanted *wanted)
+json_t *json_build_members(struct json_scan *scan, const struct json_wanted *wanted)
 {
     struct json_scanned value, key;
     if (!json_scan_value(scan, &value))
@@ -190,7 +190,7 @@ static json_t *parse(const char *bytes, size_t length, const struct json_wanted 
 {
     struct json_scan scan;
     json_scan_init(&scan, bytes, length);
-    json_t *value = wanted != NULL ? build_wanted(&scan, wanted) : json_build(&scan);
+    json_t *value = wanted != NULL ? json_build_members(&scan, wanted) : json_build(&scan);
     if (json_scan_end(&scan))
         return value;
     refuse(&scan, err);

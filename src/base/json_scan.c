@@ -245,7 +245,8 @@ size_t json_scan_unescape(const struct json_scanned *value, char *out)
 bool json_scan_is(const struct json_scanned *value, const char *text)
 {
     if (!value->has_escapes)
-        return strncmp(text, value->text, value->length) == 0 && text[value->length] == '\0';
+        return (value->length == 0 || *text == *value->text) && strncmp(text, value->text, value->length) == 0 &&
+               text[value->length] == '\0';
     /* An escape takes six bytes at the most for each that it means. */
     size_t length = strlen(text);
     if (value->length > length * 6)

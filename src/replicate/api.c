@@ -117,6 +117,12 @@ static bool parse_object(const json_t *root, const char *token, struct api_predi
     return true;
 }
 
+static json_t *read_urls(struct json_scan *scan)
+{
+    static const struct json_wanted wanted[] = {{"stream", json_build}, {NULL, NULL}};
+    return json_build_members(scan, wanted);
+}
+
 /* Neither message quotes the answer: whatever sent it may not be Replicate at all, but a proxy with a page of its own.
  */
 bool api_prediction_parse(const char *bytes, size_t length, const char *token, struct api_prediction *prediction,
@@ -125,7 +131,7 @@ bool api_prediction_parse(const char *bytes, size_t length, const char *token, s
     /* The rest may be large: the input comes back with every answer. */
     static const struct json_wanted members[] = {
         {"id", json_build},         {"status", json_build},     {"version", json_build},      {"output", output_read},
-        {"error", json_build},      {"metrics", json_build},    {"logs", json_build},         {"urls", json_build},
+        {"error", json_build},      {"metrics", json_build},    {"logs", json_build},         {"urls", read_urls},
         {"created_at", json_build}, {"started_at", json_build}, {"completed_at", json_build}, {NULL, NULL},
     };
     memset(prediction, 0, sizeof *prediction);

@@ -50,6 +50,42 @@ START_TEST(a_prediction_with_characters_that_are_none_is_read_all_the_same)
 END_TEST
 
 static const struct {
+    const char *from, *to;
+    int64_t ms;
+} time_rows[] = {
+    {"2026-03-01T10:20:30.123456Z", "2026-03-01T10:20:31Z", 877},
+    {"2026-03-01T10:20:30Z", "2026-03-01T10:20:30.5+00:00", 500},
+    {"2023-12-31T23:59:59Z", "2024-01-01T00:00:00Z", 1000},
+    {"2023-02-28T00:00:00Z", "2023-03-01T00:00:00Z", 86400000},
+    {"2024-02-28T00:00:00Z", "2024-03-01T00:00:00Z", INT64_C(2) * 86400000},
+    {"2100-02-28T00:00:00Z", "2100-03-01T00:00:00Z", 86400000},
+    {"2024-01-31T00:00:00Z", "2024-12-31T00:00:00Z", INT64_C(335) * 86400000},
+    {"1970-01-01T00:00:00Z", "2026-11-21T19:50:20Z", INT64_C(1795290620) * 1000},
+    {"2026-03-01T10:20:31Z", "2026-03-01T10:20:30Z", -1},
+    {"2026-03-01T10:20:30", "2026-03-01T10:20:31Z", -1},
+    {"2026-03-01T10:20:30+01:00", "2026-03-01T10:20:31Z", -1},
+    {"2026-13-01T10:20:30Z", "2026-13-01T10:20:31Z", -1},
+    {"2026-3-01T10:20:30Z", "2026-3-01T10:20:31Z", -1},
+    {"2026-03-01 10:20:30Z", "2026-03-01 10:20:31Z", -1},
+    {"2026-03-01T10:2", "2026-03-01T10:20:31Z", -1},
+    {"", "2026-03-01T10:20:31Z", -1},
+    {"yesterday", "today", -1},
+};
+
+START_TEST(the_time_between_two_timestamps_is_told)
+{
+    char json[512];
+    snprintf(json, sizeof json,
+             "{\"id\":\"abc\",\"status\":\"processing\",\"created_at\":\"%s\",\"started_at\":\"%s\"}",
+             time_rows[_i].from, time_rows[_i].to);
+    ck_assert(parse(json));
+    ck_assert_int_eq(parsed.ran_after_ms, time_rows[_i].ms);
+    ck_assert_int_eq(parsed.ended_after_ms, -1);
+    api_prediction_dispose(&parsed);
+}
+END_TEST
+
+static const struct {
     const char *word;
     enum api_status status;
     bool is_terminal;
@@ -325,6 +361,7 @@ static Suite *parse_suite(void)
     TCase *tcase = tcase_create("parse");
     tcase_add_checked_fixture(tcase, forget_parsed, dispose_parsed);
     tcase_add_test(tcase, a_whole_prediction_is_read);
+    tcase_add_loop_test(tcase, the_time_between_two_timestamps_is_told, 0, ROWS(time_rows));
     tcase_add_test(tcase, a_prediction_with_characters_that_are_none_is_read_all_the_same);
     tcase_add_loop_test(tcase, a_status_is_one_of_six_words_or_unknown, 0, ROWS(status_rows));
     tcase_add_loop_test(tcase, missing_null_and_empty_mean_the_same, 0, ROWS(empty_rows));
