@@ -224,10 +224,13 @@ static bool answer_preflight(struct exchange *exchange)
 
 static bool find_endpoint(struct exchange *exchange, struct error *err)
 {
+    enum { MODEL_ID_BYTES = 512 };
     const struct http_request *request = exchange->request;
     const char *allow = NULL;
-    exchange->endpoint =
-        endpoint_find(request->method, request->path, exchange->model_id, sizeof exchange->model_id, &allow, err);
+    char model_id[MODEL_ID_BYTES];
+    exchange->endpoint = endpoint_find(request->method, request->path, model_id, sizeof model_id, &allow, err);
+    if (exchange->endpoint != NULL && model_id[0] != '\0')
+        exchange->model_id = xstrdup(model_id);
     if (exchange->endpoint == NULL && allow != NULL)
         reply_header(&exchange->request->reply, "Allow", allow);
     return exchange->endpoint != NULL;
@@ -279,7 +282,7 @@ static void answer_local(struct exchange *exchange)
     struct buf body;
     buf_init(&body, ANSWER_MAX_BYTES);
     struct call_request call_request = {.endpoint = exchange->endpoint,
-                                        .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
+                                        .path_model = exchange->model_id,
                                         .body = "",
                                         .unique = exchange->unique,
                                         .now_s = clock_wall_s()};
@@ -449,6 +452,7 @@ void exchange_sweep(struct exchange_lists *lists)
         call_dispose(&exchange->call);
         buf_dispose(&exchange->prediction_ids);
         free(exchange->client_token);
+        free(exchange->model_id);
         config_unref(exchange->config);
         free(exchange);
     }

@@ -14,7 +14,7 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
-enum { REQUEST_ID_BYTES = 136, UNIQUE_BYTES = 40, MODEL_ID_BYTES = 512 };
+enum { REQUEST_ID_BYTES = 136, UNIQUE_BYTES = 40 };
 
 /* Where the time went, in clock_now_ms(); 0 = it did not come to that. Of several predictions the first that got so far
  * counts, and for the end the last. */
@@ -39,7 +39,7 @@ struct exchange_routes {
     size_t try_count;
     int attempts;           /* that were let in */
     size_t failures;        /* with those that were not */
-    struct error error;     /* to be told when all fail … */
+    struct error *error;    /* to be told when all fail; NULL = none has failed yet … */
     bool is_error_of_asked; /* … is it of the alias that was asked for? */
     bool is_asked_full;     /* limits keep it from the alias that was asked for, for now */
     int choices;            /* that were asked for */
@@ -100,7 +100,7 @@ struct exchange {
     struct timeline timeline;
     char request_id[REQUEST_ID_BYTES];
     char unique[UNIQUE_BYTES];
-    char model_id[MODEL_ID_BYTES]; /* from the path */
+    char *model_id; /* from the path; NULL = it has none */
 };
 
 /* exchange.c */

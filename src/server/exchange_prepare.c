@@ -21,7 +21,7 @@ static bool decode(struct exchange *exchange, struct error *err)
     if (!exchange_hold_memory(exchange, exchange->decoded_bytes, err))
         return false;
     struct call_request call_request = {.endpoint = exchange->endpoint,
-                                        .path_model = exchange->model_id[0] == '\0' ? NULL : exchange->model_id,
+                                        .path_model = exchange->model_id,
                                         .body = buf_text(&request->body),
                                         .body_length = request->body.length,
                                         .is_unlisted = models_are_unlisted(exchange->config),

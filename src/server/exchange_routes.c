@@ -145,7 +145,9 @@ static void note_failure(struct exchange_routes *routes, const char *alias, cons
     if (routes->failures++ > 0 && (!is_asked || routes->is_error_of_asked))
         return;
     routes->is_error_of_asked = is_asked;
-    routes->error = *error;
+    if (routes->error == NULL)
+        routes->error = xmalloc(sizeof *routes->error);
+    *routes->error = *error;
 }
 
 static bool pass_admission(struct exchange *exchange, const char *alias, const struct route *route, struct error *err)
@@ -188,7 +190,7 @@ static bool settle(struct exchange *exchange, enum error_kind why, struct error 
 static void final_error(const struct exchange *exchange, struct error *err)
 {
     const struct exchange_routes *routes = &exchange->routes;
-    const struct error *first = &routes->error;
+    const struct error *first = routes->error;
     int64_t retry_after_ms = first->retry_after_ms;
     const char *param = first->param[0] == '\0' ? NULL : first->param;
     if (routes->failures == 2)
@@ -442,12 +444,13 @@ void exchange_unfit(struct exchange *exchange, const struct error *error)
         return;
     }
     note_failure(routes, routes->alias, error);
-    go_on_or_fail(exchange, routes->error.kind == ERROR_CONTENT_POLICY ? ERROR_CONTENT_POLICY : ERROR_NONE);
+    go_on_or_fail(exchange, routes->error->kind == ERROR_CONTENT_POLICY ? ERROR_CONTENT_POLICY : ERROR_NONE);
 }
 
 void exchange_routes_dispose(struct exchange *exchange)
 {
     free(exchange->routes.tries);
     free(exchange->routes.asked_name);
+    free(exchange->routes.error);
     json_decref(exchange->routes.originals);
 }
