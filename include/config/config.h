@@ -64,6 +64,7 @@ struct config {
 
     struct route **routes; /* most specific first; of each alias its first deployment */
     size_t route_count;
+    size_t exact_count;     /* the first so many have names without wildcards, and are in the order of strcmp */
     char *completion_model; /* an alias that every request gets, whatever it names; NULL = none */
 
     char **warnings; /* "FILE:LINE: KEY: sentence" for every key ignored or mended */

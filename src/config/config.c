@@ -147,6 +147,9 @@ static void sort_routes(struct config *config)
 {
     if (config->route_count > 0)
         qsort(config->routes, config->route_count, sizeof *config->routes, route_compare);
+    config->exact_count = 0;
+    while (config->exact_count < config->route_count && strchr(config->routes[config->exact_count]->alias, '*') == NULL)
+        config->exact_count++;
 }
 
 /* Only now is it known which timeout a stream without one of its own falls back to. */

@@ -116,10 +116,22 @@ const struct route *config_find_route(const struct config *config, const char *a
     return config_find_fallback(config, config->completion_model != NULL ? config->completion_model : alias);
 }
 
+static int compare_alias(const void *alias, const void *entry)
+{
+    const struct route *const *route = entry;
+    return strcmp(alias, (*route)->alias);
+}
+
 const struct route *config_find_fallback(const struct config *config, const char *alias)
 {
-    /* The routes are sorted, so the first that matches is the most specific. */
-    for (size_t i = 0; i < config->route_count; i++)
+    if (config->exact_count > 0) {
+        struct route **exact =
+            bsearch(alias, config->routes, config->exact_count, sizeof *config->routes, compare_alias);
+        if (exact != NULL)
+            return *exact;
+    }
+    /* They are sorted, so the first that matches is the most specific. */
+    for (size_t i = config->exact_count; i < config->route_count; i++)
         if (match(config->routes[i]->alias, alias, NULL, 0))
             return config->routes[i];
     return NULL;

@@ -2,6 +2,7 @@
 #include "server/auth.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,9 +11,13 @@
 /* How long it takes says nothing of where the two differ. Both have the length of a digest. */
 static bool equals_digest(const char *given, const char *digest)
 {
-    volatile unsigned char difference = 0;
-    for (size_t i = 0; i < SHA256_HEX_BYTES - 1; i++)
-        difference |= (unsigned char)((unsigned char)given[i] ^ (unsigned char)digest[i]);
+    volatile uint64_t difference = 0;
+    for (size_t i = 0; i < SHA256_HEX_BYTES - 1; i += sizeof difference) {
+        uint64_t one, other;
+        memcpy(&one, given + i, sizeof one);
+        memcpy(&other, digest + i, sizeof other);
+        difference |= one ^ other;
+    }
     return difference == 0;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "check_main.h"
@@ -116,6 +117,27 @@ START_TEST(the_most_specific_route_is_found_and_its_wildcards_filled_in)
 }
 END_TEST
 
+START_TEST(among_many_names_each_finds_its_own_and_others_the_pattern)
+{
+    enum { NAMES = 500 };
+    struct buf text;
+    char name[32];
+    buf_init(&text, NAMES * 64);
+    buf_append_text(&text, "models:\n  'm*': a/pattern\n");
+    for (int i = 0; i < NAMES; i++)
+        buf_printf(&text, "  m%d: a/b\n", i * 7919 % NAMES);
+    struct config *config = config_case_must_load(buf_text(&text));
+    for (int i = 0; i < 2 * NAMES; i++) {
+        snprintf(name, sizeof name, "m%d", i);
+        ck_assert_str_eq(config_find_route(config, name)->alias, i < NAMES ? name : "m*");
+    }
+    ck_assert_ptr_null(config_find_route(config, "a"));
+    ck_assert_ptr_null(config_find_route(config, "z"));
+    config_unref(config);
+    buf_dispose(&text);
+}
+END_TEST
+
 START_TEST(a_name_that_no_pattern_matches_finds_nothing)
 {
     struct config *config = config_case_must_load("models: {kimi: a/b, 'x/*': '*'}\n");
@@ -178,6 +200,7 @@ static Suite *route_suite(void)
     tcase_add_checked_fixture(finding, config_case_setup, config_case_teardown);
     tcase_add_loop_test(finding, the_most_specific_route_is_found_and_its_wildcards_filled_in, 0,
                         (int)(sizeof routes / sizeof routes[0]));
+    tcase_add_test(finding, among_many_names_each_finds_its_own_and_others_the_pattern);
     tcase_add_test(finding, a_name_that_no_pattern_matches_finds_nothing);
     tcase_add_test(finding, routes_stand_in_the_order_in_which_they_are_tried);
     tcase_add_test(finding, a_version_in_a_reference_reaches_the_target);
