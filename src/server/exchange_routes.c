@@ -157,7 +157,7 @@ static bool pass_admission(struct exchange *exchange, const char *alias, const s
     ensure(first != NULL && route != NULL);
     if (!exchange->ticket.is_counted)
         return admission_enter(admission, exchange->config, first, exchange->key, &exchange->ticket, err);
-    return strcmp(alias, exchange->routes.alias) == 0 || admission_move(admission, first, &exchange->ticket, err);
+    return strcmp(alias, exchange->routes.entered) == 0 || admission_move(admission, first, &exchange->ticket, err);
 }
 
 /* Settles on what it has not tried yet, that which is well before that which cools down. False and err (where anything
@@ -177,8 +177,10 @@ static bool settle(struct exchange *exchange, enum error_kind why, struct error 
         if (!is_in && strcmp(alias, routes->served) == 0)
             routes->is_asked_full = true;
         note_try(routes, alias, is_in ? route : NULL);
-        if (is_in)
+        if (is_in) {
             routes->attempts++;
+            routes->entered = alias;
+        }
         if (is_in && go_to(exchange, alias, route, err))
             return true;
         note_failure(routes, alias, err);
@@ -223,6 +225,7 @@ static enum admission_answer wait_for_asked(struct exchange *exchange, struct er
     struct error refusal = *err;
     admission_leave(exchange->worker->shared->admission, &exchange->ticket);
     routes->timed = routes->asked;
+    routes->entered = routes->served;
     enum admission_answer answer = exchange_line_up(exchange, err);
     if (answer == ADMISSION_REFUSED)
         *err = refusal; /* it names those that were tried, too */
@@ -243,7 +246,7 @@ enum admission_answer exchange_enter(struct exchange *exchange, const char *serv
 {
     struct exchange_routes *routes = &exchange->routes;
     routes->asked = exchange->route;
-    routes->alias = routes->served = served;
+    routes->alias = routes->served = routes->entered = served;
     routes->choices = exchange->call.n;
     if (!has_alternatives(routes->asked)) {
         routes->attempts = 1;
