@@ -356,7 +356,8 @@ static void map_anew(struct exchange *exchange)
 bool exchange_adopt(struct exchange *exchange)
 {
     struct exchange_routes *routes = &exchange->routes;
-    const char *alias = NULL, *wanted = join_alias(exchange->join);
+    const char *alias = NULL, *wanted = join_alias(exchange->join), *settled_alias = routes->alias;
+    const struct route *settled = exchange->route;
     int deployment = join_deployment(exchange->join);
     if (!has_alternatives(routes->asked) || routes->has_forgotten)
         return false;
@@ -371,8 +372,12 @@ bool exchange_adopt(struct exchange *exchange)
     const struct route *route = alias == NULL ? NULL : request_for(exchange, alias).first;
     while (route != NULL && route->deployment != deployment)
         route = route->next;
-    if (route == NULL || !go_to(exchange, alias, route, NULL))
+    if (route == NULL)
         return false;
+    if (!go_to(exchange, alias, route, NULL)) { /* after a reload it may lack a token: what it was settled on has all */
+        ensure(go_to(exchange, settled_alias, settled, NULL));
+        return false;
+    }
     /* What it had settled on itself it has not tried. */
     ensure(routes->try_count > 0);
     routes->tries[routes->try_count - 1] = (struct route_try){alias, route};
