@@ -65,9 +65,10 @@ enum join_result joins_enter(struct joins *joins, const struct join_request *req
 enum join_result joins_go_on(struct join **join, const struct join_request *request);
 bool join_has_gone_on(struct join *join);
 
-/* Where its predictions run; valid while the join is. */
+/* Where its predictions run, and how many there are; valid while the join is. */
 const char *join_alias(const struct join *join);
 int join_deployment(const struct join *join);
+size_t join_choices(const struct join *join);
 
 /* One's own interest and reference are given back; *join becomes NULL. NULL is fine. */
 void join_leave(struct join **join);

@@ -263,6 +263,11 @@ int join_deployment(const struct join *join)
     return join->request.deployment;
 }
 
+size_t join_choices(const struct join *join)
+{
+    return join->request.choices;
+}
+
 /* Of one that went on, the interest did so, too. */
 void join_leave(struct join **handle)
 {

@@ -140,13 +140,24 @@ static void change_lines(struct admission *admission, struct admission_wait *wai
     admission_announce(wait->room); /* it may wait for a place of the minute now: its worker must set its clock */
 }
 
-/* Whoever is behind one that may not pass may not either. */
+/* A place of the minute is all that it waits for, so only time opens the gate; `why` says how much of it. */
+static bool waits_for_minute(const struct admission_gate *gate, struct error *why)
+{
+    bool is_full = gate->limits.max_parallel > 0 && gate->scope->in_flight >= gate->limits.max_parallel;
+    return !is_full && !admission_gate_has_room(gate, why);
+}
+
+/* Whoever is behind one that may not pass may not either. Where the gate was full before and waits for the minute now,
+ * nobody has set a clock for that yet. */
 static void settle_scope(struct admission *admission, struct admission_scope *scope)
 {
     struct admission_wait *wait;
     while ((wait = first_in_line(scope)) != NULL) {
-        if (admission_first_closed(admission, &wait->gates[wait->at], 1, wait->number, NULL) == 0)
+        if (admission_first_closed(admission, &wait->gates[wait->at], 1, wait->number, NULL) == 0) {
+            if (waits_for_minute(&wait->gates[wait->at], NULL))
+                admission_announce(wait->room);
             return;
+        }
         size_t next = admission_first_closed(admission, wait->gates, wait->gate_count, wait->number, NULL);
         if (next == wait->gate_count)
             let_in(admission, wait);
@@ -183,8 +194,7 @@ int64_t admission_next_refill_ms(const struct admission *admission)
             continue;
         const struct admission_gate *gate = &wait->gates[wait->at];
         struct error why = {0};
-        bool is_full = gate->limits.max_parallel > 0 && gate->scope->in_flight >= gate->limits.max_parallel;
-        if (!is_full && !admission_gate_has_room(gate, &why) && now_ms + why.retry_after_ms < next_ms)
+        if (waits_for_minute(gate, &why) && now_ms + why.retry_after_ms < next_ms)
             next_ms = now_ms + why.retry_after_ms;
     }
     return next_ms;

@@ -34,6 +34,7 @@ struct exchange_routes {
     const struct route *timed; /* the one that was tried first, or waited for: its time is the request's */
     const char *served;        /* the alias that was asked for … */
     const char *alias;         /* … and the one that it runs under now: equal, or a fallback's */
+    const char *entered;       /* in whose limits it is counted: a retry follows its first try without a place there */
     char *asked_name;          /* the client's name for it, while call.alias names a fallback; else NULL */
     struct route_try *tries;
     size_t try_count;

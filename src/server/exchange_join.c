@@ -128,6 +128,15 @@ static void look_again(struct exchange *exchange)
     exchange_fail(exchange, &error);
 }
 
+/* The first try was mapped by the configuration and by what was known of the model at that time. Where that made
+ * another number of choices of the same body, those that run are the ones there are. */
+static void follow(struct exchange *exchange, char (*ids)[JOIN_ID_BYTES])
+{
+    metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);
+    exchange->call.n = (int)join_choices(exchange->join);
+    exchange_follow(exchange, ids);
+}
+
 static void look(struct exchange *exchange)
 {
     char ids[CALL_MAX_CHOICES][JOIN_ID_BYTES];
@@ -137,8 +146,7 @@ static void look(struct exchange *exchange)
         look_again(exchange);
         break;
     case JOIN_RUNNING:
-        metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);
-        exchange_follow(exchange, ids);
+        follow(exchange, ids);
         break;
     case JOIN_FAILED:
         metrics_add(exchange->worker->metrics, METRIC_retries_joined_total, 1);

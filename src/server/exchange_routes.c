@@ -157,7 +157,7 @@ static bool pass_admission(struct exchange *exchange, const char *alias, const s
     ensure(first != NULL && route != NULL);
     if (!exchange->ticket.is_counted)
         return admission_enter(admission, exchange->config, first, exchange->key, &exchange->ticket, err);
-    return strcmp(alias, exchange->routes.alias) == 0 || admission_move(admission, first, &exchange->ticket, err);
+    return strcmp(alias, exchange->routes.entered) == 0 || admission_move(admission, first, &exchange->ticket, err);
 }
 
 /* Settles on what it has not tried yet, that which is well before that which cools down. False and err (where anything
@@ -177,8 +177,10 @@ static bool settle(struct exchange *exchange, enum error_kind why, struct error 
         if (!is_in && strcmp(alias, routes->served) == 0)
             routes->is_asked_full = true;
         note_try(routes, alias, is_in ? route : NULL);
-        if (is_in)
+        if (is_in) {
             routes->attempts++;
+            routes->entered = alias;
+        }
         if (is_in && go_to(exchange, alias, route, err))
             return true;
         note_failure(routes, alias, err);
@@ -223,6 +225,7 @@ static enum admission_answer wait_for_asked(struct exchange *exchange, struct er
     struct error refusal = *err;
     admission_leave(exchange->worker->shared->admission, &exchange->ticket);
     routes->timed = routes->asked;
+    routes->entered = routes->served;
     enum admission_answer answer = exchange_line_up(exchange, err);
     if (answer == ADMISSION_REFUSED)
         *err = refusal; /* it names those that were tried, too */
@@ -243,7 +246,7 @@ enum admission_answer exchange_enter(struct exchange *exchange, const char *serv
 {
     struct exchange_routes *routes = &exchange->routes;
     routes->asked = exchange->route;
-    routes->alias = routes->served = served;
+    routes->alias = routes->served = routes->entered = served;
     routes->choices = exchange->call.n;
     if (!has_alternatives(routes->asked)) {
         routes->attempts = 1;
@@ -353,7 +356,8 @@ static void map_anew(struct exchange *exchange)
 bool exchange_adopt(struct exchange *exchange)
 {
     struct exchange_routes *routes = &exchange->routes;
-    const char *alias = NULL, *wanted = join_alias(exchange->join);
+    const char *alias = NULL, *wanted = join_alias(exchange->join), *settled_alias = routes->alias;
+    const struct route *settled = exchange->route;
     int deployment = join_deployment(exchange->join);
     if (!has_alternatives(routes->asked) || routes->has_forgotten)
         return false;
@@ -368,8 +372,12 @@ bool exchange_adopt(struct exchange *exchange)
     const struct route *route = alias == NULL ? NULL : request_for(exchange, alias).first;
     while (route != NULL && route->deployment != deployment)
         route = route->next;
-    if (route == NULL || !go_to(exchange, alias, route, NULL))
+    if (route == NULL)
         return false;
+    if (!go_to(exchange, alias, route, NULL)) { /* after a reload it may lack a token: what it was settled on has all */
+        ensure(go_to(exchange, settled_alias, settled, NULL));
+        return false;
+    }
     /* What it had settled on itself it has not tried. */
     ensure(routes->try_count > 0);
     routes->tries[routes->try_count - 1] = (struct route_try){alias, route};

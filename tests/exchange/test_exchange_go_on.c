@@ -165,6 +165,39 @@ START_TEST(a_retry_that_comes_while_the_fallback_is_prepared_waits_for_it)
 }
 END_TEST
 
+/* What keeps a place at its own alias is not to be refused there for want of that place. */
+START_TEST(a_retry_that_followed_elsewhere_may_still_use_the_place_it_came_in_at)
+{
+    bench.writer.limits.max_parallel = 1;
+    struct door *first = try("0");
+    break_down(0);
+    created(1, "pred-2");
+    struct door *second = try("1");
+    expect_follows(2, "pred-2");
+    door_hang_up(first);
+    door_close(first, false);
+    break_down(2);
+    expect_made(3, "acme/writer");
+    answer(second, 3, "writer");
+}
+END_TEST
+
+/* As after a reload. */
+START_TEST(a_retry_that_cannot_go_where_its_first_try_went_follows_as_itself)
+{
+    struct door *first = try("0");
+    break_down(0);
+    created(1, "pred-2");
+    bench.helper.token = NULL;
+    struct door *second = try("1");
+    expect_follows(2, "pred-2");
+    ck_assert_str_eq(fake_prediction_at(2)->job->target.name, "acme/writer");
+    ck_assert_ptr_nonnull(fake_prediction_at(2)->job->token);
+    answer(second, 2, "writer");
+    answer(first, 1, "helper");
+}
+END_TEST
+
 START_TEST(a_retry_begins_anew_when_its_first_try_leaves_before_it_could_go_on)
 {
     struct door *first = try("0");
@@ -276,6 +309,8 @@ static Suite *go_on_suite(void)
     tcase_add_test(tcase, a_retry_goes_on_by_itself_when_its_first_try_has_left);
     tcase_add_test(tcase, a_retry_that_comes_after_it_went_on_follows_at_once);
     tcase_add_test(tcase, a_retry_that_comes_while_the_fallback_is_prepared_waits_for_it);
+    tcase_add_test(tcase, a_retry_that_followed_elsewhere_may_still_use_the_place_it_came_in_at);
+    tcase_add_test(tcase, a_retry_that_cannot_go_where_its_first_try_went_follows_as_itself);
     tcase_add_test(tcase, a_retry_begins_anew_when_its_first_try_leaves_before_it_could_go_on);
     tcase_add_loop_test(tcase, when_all_have_failed_a_retry_that_waited_is_told_or_begins_anew, 0, 2);
     tcase_add_test(tcase, it_goes_on_twice_and_the_retry_with_it);

@@ -68,6 +68,29 @@ START_TEST(a_retry_follows_the_prediction_that_its_first_try_left)
 }
 END_TEST
 
+/* A reload between the two tries makes one choice of three, or three of one. */
+START_TEST(a_retry_follows_as_many_predictions_as_its_first_try_has_made)
+{
+    static char *n[] = {"n"};
+    static const char *const ids[] = {"pred-1", "pred-2", "pred-3"};
+    size_t count = _i == 0 ? 1 : 3;
+    bench.writer.dropped = n;
+    bench.writer.dropped_count = count == 1;
+    struct door *first = try_with("0", NULL, BENCH_CHAT_OF_THREE, NULL);
+    ck_assert_uint_eq(fake_predictions_count(), count);
+    for (size_t i = 0; i < count; i++)
+        join_created(fake_prediction_at(i)->job->join, i, ids[i]);
+    door_hang_up(first);
+    door_close(first, false);
+    bench.writer.dropped_count = count == 3;
+    struct door *second = try_with("1", NULL, BENCH_CHAT_OF_THREE, NULL);
+    expect_follows(2 * count, ids[count - 1]);
+    for (size_t i = 0; i + 1 < count; i++)
+        fake_prediction_succeed(fake_prediction_at(count + i), "Hi");
+    answer(second, 2 * count - 1);
+}
+END_TEST
+
 START_TEST(a_retry_waits_for_the_create_of_its_first_try)
 {
     struct door *first = try("0");
@@ -267,6 +290,7 @@ static Suite *exchange_join_suite(void)
     TCase *tcase = tcase_create("joins");
     tcase_add_checked_fixture(tcase, bench_setup, bench_teardown);
     tcase_add_test(tcase, a_retry_follows_the_prediction_that_its_first_try_left);
+    tcase_add_loop_test(tcase, a_retry_follows_as_many_predictions_as_its_first_try_has_made, 0, 2);
     tcase_add_test(tcase, a_retry_waits_for_the_create_of_its_first_try);
     tcase_add_test(tcase, a_client_that_leaves_while_it_waits_for_a_create_leaves_nothing);
     tcase_add_test(tcase, nobody_lets_go_of_a_prediction_for_one_that_only_waits_for_it);

@@ -276,6 +276,24 @@ START_TEST(places_of_the_minute_come_back_to_those_who_wait)
 }
 END_TEST
 
+START_TEST(a_place_that_is_free_before_the_minute_has_one_is_taken_when_it_has)
+{
+    writer.limits = (struct limits){.max_parallel = 1, .requests_per_minute = 60};
+    for (size_t i = 0; i < 59; i++) {
+        struct admission_ticket ticket = {0};
+        ck_assert(admission_enter(admission, &config, &writer, NULL, &ticket, NULL));
+        admission_leave(admission, &ticket);
+    }
+    ck_assert_int_eq(come(0, 0, &writer, NULL), ADMISSION_ENTERED);
+    ck_assert_int_eq(come(1, 1, &writer, NULL), ADMISSION_WAITS); /* for the place, not yet for the minute */
+    leave(&guests[0]);
+    turn();
+    expect_order(NULL, 0);
+    advance(1002);
+    EXPECT_ORDER(1);
+}
+END_TEST
+
 /* ---- several gates ---- */
 
 START_TEST(a_line_keeps_nobody_from_other_gates)
@@ -396,6 +414,7 @@ static Suite *line_suite(void)
     tcase_add_test(tcase, who_leaves_the_line_gives_up_the_place);
     tcase_add_test(tcase, who_leaves_when_just_let_in_passes_the_place_on);
     tcase_add_test(tcase, places_of_the_minute_come_back_to_those_who_wait);
+    tcase_add_test(tcase, a_place_that_is_free_before_the_minute_has_one_is_taken_when_it_has);
     tcase_add_test(tcase, a_line_keeps_nobody_from_other_gates);
     tcase_add_test(tcase, who_has_used_up_a_key_keeps_nobody_from_the_alias);
     tcase_add_test(tcase, nobody_loses_more_turns_than_a_few);
