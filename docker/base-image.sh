@@ -3,9 +3,15 @@
 # Needs root, podman and debootstrap; does nothing when podman has the image already.
 #
 #   sh docker/base-image.sh [SUITE]
+#   sh docker/base-image.sh --try       also runs it once: can this machine run containers?
 set -eu
 cd "$(dirname "$0")/.."
 . docker/podman.sh
+
+if [ "${1:-}" = --try ]; then
+    sh docker/base-image.sh
+    exec podman run --rm --network host docker.io/library/debian:bookworm-slim true
+fi
 
 suite=${1:-bookworm}
 name=docker.io/library/debian:$suite-slim
