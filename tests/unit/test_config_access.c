@@ -18,7 +18,7 @@
 
 START_TEST(a_key_is_kept_as_its_hash_however_it_is_written)
 {
-    static const char *const values[] = {"test-key", "sha256:" DIGEST, "${KEY}"};
+    static const char *const values[] = {"test-key", ("sha256:" DIGEST), "${KEY}"};
     config_case_variable("KEY", "test-key");
     char *text = xasprintf("models: {m: a/b}\nkeys: [{name: alice, key: \"%s\"}]\n", values[_i]);
     struct config *config = config_case_must_load(text);
