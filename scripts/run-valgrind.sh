@@ -35,6 +35,15 @@ is_chosen() {
     esac
 }
 
+# One process for all tests of a program is the quickest. What counts for the whole process, as the log and the metrics
+# do, needs one for each test: what valgrind finds there makes its exit code, which Check looks at.
+fork_of() {
+    case $1 in
+    test_log | test_log_repeat | test_metrics | test_metrics_write | test_exchange_metrics) echo yes ;;
+    *) echo no ;;
+    esac
+}
+
 # run_one PATH
 run_one() {
     name=${1##*/}
@@ -43,9 +52,8 @@ run_one() {
     code=0
     case $1 in
     */tests/e2e/*) timeout -k 10 "$seconds_per_program" env REPLIBRIDGE="$RESULTS/replibridge" "$1" ;;
-    *) # Check's own processes would each be a start of valgrind's, so there is one for all tests.
-        # shellcheck disable=SC2086 # words
-        timeout -k 10 "$seconds_per_program" env CK_FORK=no valgrind $checks "$1" ;;
+    *) # shellcheck disable=SC2086 # words
+        timeout -k 10 "$seconds_per_program" env CK_FORK="$(fork_of "$name")" valgrind $checks "$1" ;;
     esac >"$result.out" 2>&1 </dev/null || code=$?
     took=$(($(date +%s) - began))
     echo "$code" >"$result.code"

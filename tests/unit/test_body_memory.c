@@ -53,8 +53,9 @@ END_TEST
 static void *take_and_give(void *arg)
 {
     (void)arg;
+    struct error refused;
     for (int i = 0; i < ROUNDS; i++) {
-        if (!body_memory_take(&memory, LIMIT, 0, 300 + i % 200, NULL))
+        if (!body_memory_take(&memory, LIMIT, 0, 300 + i % 200, &refused))
             continue;
         int64_t used = atomic_load(&memory.used_bytes);
         if (used > atomic_load(&most))
