@@ -34,12 +34,14 @@ bool mapping_map_says(const struct route *route, const char *canonical, const ch
 
 bool mapping_map_says_of(const struct route *route, const struct parameter *row, const char **name)
 {
+    if (json_object_size(route->map) == 0)
+        return false;
     if (mapping_map_says(route, row->canonical, name))
         return true;
-    size_t count = 0;
-    const struct parameter *other = json_object_size(route->map) > 0 ? parameter_rows(&count) : NULL;
-    for (const struct parameter *end = other + count; other < end; other++)
-        if (strcmp(other->canonical, row->canonical) == 0 && mapping_map_says(route, other->name, name))
+    size_t count;
+    const struct parameter *rows = parameter_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].canonical, row->canonical) == 0 && mapping_map_says(route, rows[i].name, name))
             return true;
     return false;
 }
