@@ -264,8 +264,9 @@ struct transfer_curl *transfer_curl_new(struct transfers *transfers, const struc
     curl->connect_timeout_ms = options->connect_timeout_ms;
     list_init(&curl->stream_multis);
     list_init(&curl->idle_handles);
-    /* The default, four times the handles in use, would close the kept connections in every lull. */
-    multi_init(&curl->calls, curl, options->max_active);
+    /* The default, four times the handles in use, would close the kept connections in every lull. And with fewer than
+     * all kinds together have in use, curl closes one at the end of each transfer, for a new one to be opened. */
+    multi_init(&curl->calls, curl, TRANSFER_KIND_COUNT * options->max_active);
     return curl;
 }
 

@@ -1,4 +1,5 @@
-/* Kept connections that the server closes while nothing is on its way: none stays open for long. */
+/* Kept connections: those that the server closes while nothing is on its way do not stay open for long, and those that a
+ * crowd needs are kept. */
 #include <check.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -67,6 +68,26 @@ START_TEST(what_the_server_keeps_is_kept)
 }
 END_TEST
 
+/* All kinds are under way at once: curl closes what is beyond the number that it may keep, also while it is needed. */
+START_TEST(a_crowd_of_every_kind_goes_through_as_many_connections_as_it_needs)
+{
+    enum { ACTIVE = 4, EACH = 100, KINDS = 2 };
+    static const enum transfer_kind kinds[KINDS] = {TRANSFER_CALL, TRANSFER_CREATE};
+    static struct seen seen[EACH * KINDS];
+    struct transfer_request request = fixture_get("/");
+    script_server_play(fixture_server, &keeping, 1);
+    fixture_renew(&(struct transfers_options){.max_active = ACTIVE});
+    for (size_t i = 0; i < EACH * KINDS; i++) {
+        request.kind = kinds[i % KINDS];
+        transfer_start(fixture_transfers, &request, fixture_on_done, &seen[i]);
+    }
+    for (size_t i = 0; i < EACH * KINDS; i++)
+        fixture_run(&seen[i].calls, 1);
+    ck_assert_uint_eq(script_server_requests(fixture_server), EACH * KINDS);
+    ck_assert_uint_le(script_server_connections(fixture_server), ACTIVE * KINDS);
+}
+END_TEST
+
 /* The fixture fails the test for what is left. */
 START_TEST(a_set_may_be_freed_at_any_moment_of_it)
 {
@@ -88,6 +109,7 @@ static Suite *prune_suite(void)
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, what_the_server_has_closed_is_closed_here_too);
     tcase_add_test(cases, what_the_server_keeps_is_kept);
+    tcase_add_test(cases, a_crowd_of_every_kind_goes_through_as_many_connections_as_it_needs);
     tcase_add_loop_test(cases, a_set_may_be_freed_at_any_moment_of_it, 0, 6);
     suite_add_tcase(suite, cases);
     return suite;
