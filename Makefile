@@ -196,8 +196,8 @@ fuzz: ## each parser under libFuzzer for FUZZ_SECONDS=10 (needs clang)
 fuzz-run: $(FUZZERS)
 	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh scripts/run-fuzzers.sh $(FUZZERS)
 
-bench: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) ## all benchmarks, in minutes; LANES="a c": only these lanes
-	@python3 -B tests/bench/run.py --build $(BUILD) --write --lanes '$(LANES)'
+bench: $(DAEMON) $(SIM) $(BENCHES) $(LOAD_TOOLS) ## all benchmarks, in 20 minutes; LANES="a c": only these; RUNS=3: three times
+	@python3 -B tests/bench/run.py --build $(BUILD) --write --lanes '$(LANES)' $(if $(RUNS),--runs $(RUNS) --rounds 3)
 ifndef LANES
 	@$(BUILD)/tests/bench/json_bench
 	@$(BUILD)/tests/bench/mapping_bench

@@ -66,6 +66,7 @@ def read_arguments():
                                     for letter, lane in LANES.items()))
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     parser.add_argument("--smoke", action="store_true", help="small rounds: only what arrives is of interest")
+    parser.add_argument("--runs", type=int, default=1, help="the whole, so many times (default: 1)")
     parser.add_argument("--rounds", type=int, default=5, help="of each, in turn (default: 5)")
     parser.add_argument("--seconds", type=int, default=3, help="of a round of instant answers (default: 3)")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 64, 512], help="of instant answers")
@@ -73,9 +74,9 @@ def read_arguments():
     return parser.parse_args()
 
 
-def run_lanes(bench, plan, letters):
-    """The results of each, and what went wrong in those that have none."""
-    results, failures = {}, {}
+def run_lanes(bench, plan, letters, failures):
+    """The results of each; what went wrong in those that have none goes to `failures`."""
+    results = {}
     for letter in letters:
         print(f"\n=== lane {letter}: {LANES[letter].__doc__.split(': ')[1]}", flush=True)
         try:
@@ -84,7 +85,7 @@ def run_lanes(bench, plan, letters):
             failures[letter] = str(error)
             print(f"\nlane {letter} failed: {error}", flush=True)
             bench.stop_proxies()
-    return results, failures
+    return results
 
 
 def write_json(build, results):
@@ -98,9 +99,9 @@ def write_json(build, results):
 
 def finish(bench, arguments, results):
     """The pages tell of whole runs only."""
-    targets.tell(results["lanes"])
+    targets.tell(results["runs"])
     write_json(arguments.build, results)
-    if arguments.write and set(results["lanes"]) == set(LANES):
+    if arguments.write and all(set(lanes) == set(LANES) for lanes in results["runs"]):
         report.write(os.path.join(os.path.dirname(os.path.dirname(bench.source)), "docs"), results)
     elif arguments.write:
         print("docs/performance.md stays as it is: it needs all lanes.")
@@ -117,18 +118,18 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     build = os.path.abspath(arguments.build)
     scratch = tempfile.mkdtemp(prefix="replibridge-bench-")
-    bench = None
+    bench, failures = None, {}
     try:
         bench = Bench(build, scratch)
         about = machine.describe(bench.processors)
         plan = Plan(arguments)
         if arguments.smoke:
             plan.shrink()
-        lanes, failures = run_lanes(bench, plan, letters)
+        runs = [run_lanes(bench, plan, letters, failures) for _ in range(max(1, arguments.runs))]
         if arguments.smoke:
-            smoke.judge(bench, lanes)
+            smoke.judge(bench, runs[-1])
         else:
-            finish(bench, arguments, {"machine": about, "lanes": lanes, "left_out": bench.left_out,
+            finish(bench, arguments, {"machine": about, "runs": runs, "left_out": bench.left_out,
                                       "failures": failures})
     except BenchError as error:
         print(f"\nbench: {error}", file=sys.stderr)

@@ -1,5 +1,5 @@
-/* Kept connections: those that the server closes while nothing is on its way do not stay open for long, and those that a
- * crowd needs are kept. */
+/* Kept connections: those that the server closes while nothing is on its way do not stay open for long, and those that
+ * a crowd needs are kept. */
 #include <check.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

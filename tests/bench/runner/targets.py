@@ -20,14 +20,18 @@ TARGETS = (
 )
 
 
-def judged(lanes):
-    """Each target with its figure (None: not measured) and whether it is met."""
+def is_met(sense, bound, value):
+    return value <= bound if sense == "most" else value >= bound
+
+
+def judged(runs):
+    """Each target with its figure in each run in which it was measured, and in how many of them it is met."""
     found = []
     for text, lane, key, sense, bound, unit in TARGETS:
-        value = lanes.get(lane, {}).get("figures", {}).get(key)
-        is_met = None if value is None else value <= bound if sense == "most" else value >= bound
-        found.append({"text": text, "lane": lane, "value": value, "sense": sense, "bound": bound, "unit": unit,
-                      "is_met": is_met})
+        values = [lanes.get(lane, {}).get("figures", {}).get(key) for lanes in runs]
+        values = [value for value in values if value is not None]
+        found.append({"text": text, "lane": lane, "values": values, "sense": sense, "bound": bound, "unit": unit,
+                      "met": sum(is_met(sense, bound, value) for value in values)})
     return found
 
 
@@ -37,15 +41,18 @@ def bound_text(one):
 
 
 def value_text(one):
-    return "not measured" if one["value"] is None else f"{show(one['value'])} {one['unit']}"
+    return " / ".join(show(value) for value in one["values"]) or "not measured"
 
 
 def verdict(one):
-    return {None: "–", True: "met", False: "missed"}[one["is_met"]]
+    count = len(one["values"])
+    if count == 0:
+        return "–"
+    return {count: "met", 0: "missed"}.get(one["met"], f"met in {one['met']} of {count}")
 
 
-def tell(lanes):
+def tell(runs):
     print("\n=== targets\n")
-    for one in judged(lanes):
-        if one["lane"] in lanes:
-            print(f"  {one['text']:58} {bound_text(one):>18} {value_text(one):>20}  {verdict(one)}")
+    for one in judged(runs):
+        if any(one["lane"] in lanes for lanes in runs):
+            print(f"  {one['text']:58} {bound_text(one):>18} {value_text(one):>24}  {verdict(one)}")
