@@ -120,9 +120,9 @@ check 'the image names an ordinary user' contains "$(podman image inspect --form
 process=$(podman inspect --format '{{.State.Pid}}' replibridge)
 idle_kib=$(awk '/^VmRSS/ { print $2 }' "/proc/$process/status")
 bytes=$(image_bytes replibridge)
-check 'the image has 22 MiB at most' [ "$bytes" -le 23068672 ]
+check 'the image has 20.5 MB at most' [ "$bytes" -le 20500000 ]
 # The shared pages of its libraries count, too.
-check 'it needs 16 MiB of memory at most' [ "$idle_kib" -le 16384 ]
+check 'it needs 13 MiB of memory at most' [ "$idle_kib" -le 13312 ]
 check 'it says once where it listens' [ "$(podman logs replibridge 2>&1 | grep -c 'listening on')" -eq 1 ]
 
 podman stop -t 10 replibridge >/dev/null 2>&1

@@ -14,11 +14,11 @@
 
 #include "replicate/pacing.h"
 
-/* How long something usually takes: the logarithm's mean and variance, the latest times counting most. All zero:
+/* How long something usually takes, and the variance of its logarithm, the latest times counting most. All zero:
  * unknown. */
 struct usual_time {
     int samples; /* no more than matter */
-    double log_ms, log_variance;
+    double ms, variance;
 };
 
 void usual_time_learn(struct usual_time *usual, int64_t took_ms);

@@ -65,7 +65,9 @@ static bool is_above(const struct model_value *kind, double number)
 static double clamped(const struct model_value *kind, double number)
 {
     bool is_bounded = kind->has_minimum && kind->has_maximum;
-    double span = is_bounded ? kind->maximum - kind->minimum : fmax(1, fabs(kind->minimum + kind->maximum));
+    double span = is_bounded ? kind->maximum - kind->minimum : fabs(kind->minimum + kind->maximum);
+    if (!is_bounded && span < 1)
+        span = 1;
     if (is_below(kind, number))
         return kind->excludes_minimum ? kind->minimum + span / 1000 : kind->minimum;
     if (is_above(kind, number))

@@ -24,25 +24,40 @@ static const double told_part = 0.25;       /* of the urgency, where a stream te
  * fewer turns that eats up what the plan is for, with more the few that end unlike their model are noticed late. */
 static const double longest_turns = 1.5;
 static const double step_growth = 1.1;
-static const double pi = 3.14159265358979;
+/* Of the log-logistic distribution whose logarithm deviates by one: pi / sqrt(3). */
+static const double shape_of_one = 1.8138;
+static const double longest_ratio = 1e6; /* of an age to the usual time; its power still has to be a number */
+
+static double smaller_of(double one, double other)
+{
+    return one < other ? one : other;
+}
+
+static double larger_of(double one, double other)
+{
+    return one > other ? one : other;
+}
 
 /* ---- how long it takes ---- */
 
-/* One that is far off is taken for nearer, so that it does not spoil what was learnt; several move it all the same. */
+/* One that is far off is taken for nearer, so that it does not spoil what was learnt; several move it all the same.
+ * The distance of two times is the first approximant of their ratio's logarithm, 2 (a - b) / (a + b), because it has an
+ * inverse as simple; being less than 2 whatever the times, it also bounds what one of them can do. */
 void usual_time_learn(struct usual_time *usual, int64_t took_ms)
 {
-    double log_ms = log(took_ms < 1 ? 1 : (double)took_ms);
+    double took = took_ms < 1 ? 1 : (double)took_ms;
     if (usual->samples == 0) {
-        *usual = (struct usual_time){1, log_ms, first_variance};
+        *usual = (struct usual_time){1, took, first_variance};
         return;
     }
     if (usual->samples < SAMPLES_MAX)
         usual->samples++;
     double part = 1.0 / (usual->samples < PARTS_MAX ? usual->samples : PARTS_MAX);
-    double most = 0.5 + 3 * sqrt(usual->log_variance);
-    double off = fmax(-most, fmin(most, log_ms - usual->log_ms));
-    usual->log_ms += part * off;
-    usual->log_variance = (1 - part) * (usual->log_variance + part * off * off);
+    double most = 0.5 + 3 * sqrt(usual->variance);
+    double off = 2 * (took - usual->ms) / (took + usual->ms);
+    off = larger_of(-most, smaller_of(most, off));
+    usual->ms *= (2 + part * off) / (2 - part * off);
+    usual->variance = (1 - part) * (usual->variance + part * off * off);
 }
 
 /* A share of those that still run, and how likely those are to end. */
@@ -50,11 +65,22 @@ struct part {
     double surviving, hazard;
 };
 
+static double power_of(double base, int exponent)
+{
+    double power = 1;
+    for (; exponent > 0; exponent /= 2, base *= base)
+        if (exponent % 2 == 1)
+            power *= base;
+    return power;
+}
+
+/* The shape is rounded to halves, which tell how regular a model is as well as need be. */
 static struct part usual_part(const struct usual_time *usual, double age_ms)
 {
-    double deviation = fmax(sqrt(usual->log_variance), least_deviation);
-    double shape = pi / (sqrt(3.0) * deviation);
-    double power = exp(fmin(50, shape * (log(age_ms) - usual->log_ms)));
+    double deviation = larger_of(sqrt(usual->variance), least_deviation);
+    int halves = (int)larger_of(1, 2 * shape_of_one / deviation + 0.5);
+    double shape = halves / 2.0;
+    double power = power_of(sqrt(smaller_of(age_ms / usual->ms, longest_ratio)), halves);
     return (struct part){1 / (1 + power), shape / age_ms * power / (1 + power)};
 }
 
@@ -69,7 +95,7 @@ double usual_time_hazard(const struct usual_time *usual, int64_t age_ms)
     if (usual->samples == 0)
         return unusual_part(UNKNOWN_MS, age).hazard;
     double unusual_weight = 1.0 / (usual->samples + 1);
-    struct part known = usual_part(usual, age), other = unusual_part(exp(usual->log_ms), age);
+    struct part known = usual_part(usual, age), other = unusual_part(usual->ms, age);
     known.surviving *= 1 - unusual_weight;
     other.surviving *= unusual_weight;
     return (known.surviving * known.hazard + other.surviving * other.hazard) / (known.surviving + other.surviving);
@@ -96,7 +122,7 @@ static double gathering_ms(const struct poll_moment *moment, double worth, doubl
         gathered += more;
         at_ms += step_ms;
         before = after;
-        step_ms = fmin(step_ms * step_growth, longest_ms / STEPS_LEAST);
+        step_ms = smaller_of(step_ms * step_growth, longest_ms / STEPS_LEAST);
     }
     return longest_ms;
 }
@@ -106,10 +132,10 @@ static double gathering_ms(const struct poll_moment *moment, double worth, doubl
 static double worth_of(const struct budget_load *load, double calls_per_ms, double own_urgency)
 {
     const struct poll_demand *others = &load->demand;
-    double rest = fmax(calls_per_ms - others->seldom_per_ms, calls_per_ms * least_rest);
+    double rest = larger_of(calls_per_ms - others->seldom_per_ms, calls_per_ms * least_rest);
     double by_all = rest / (others->urgency + others->often_urgency + own_urgency);
     double by_the_rest = (rest - others->often_per_ms) / (others->urgency + own_urgency);
-    return 1 / fmax(by_all, by_the_rest);
+    return 1 / larger_of(by_all, by_the_rest);
 }
 
 /* A backlog means that the shares do not tell all, so it is worked off. */
@@ -117,8 +143,9 @@ void poll_plan_make(const struct budget_load *load, const struct poll_moment *mo
 {
     double shortest_ms = moment->shortest_ms < 1 ? 1 : (double)moment->shortest_ms;
     double turn_ms = (double)(load->waiting + 1) / load->calls_per_ms;
-    double longest_ms = fmax(fmax(LONGEST_MS, longest_turns * turn_ms), shortest_ms);
-    double calls_per_ms = load->calls_per_ms * planned_part / (1 + fmin(1, (double)load->backlog_ms / BACKLOG_MS));
+    double longest_ms = larger_of(larger_of(LONGEST_MS, longest_turns * turn_ms), shortest_ms);
+    double calls_per_ms =
+        load->calls_per_ms * planned_part / (1 + smaller_of(1, (double)load->backlog_ms / BACKLOG_MS));
     double worth = worth_of(load, calls_per_ms, urgency(moment, shortest_ms));
     double delay_ms = gathering_ms(moment, worth, longest_ms);
     *plan = (struct poll_plan){.delay_ms = (int64_t)shortest_ms};

@@ -290,11 +290,11 @@ START_TEST(what_replicate_tells_of_times_is_learnt)
     struct usual_time usual, expected = {0};
     usual_time_learn(&expected, 30750);
     model_memory_usual(bench.models, "acme/writer", MODEL_WHOLE, &usual);
-    ck_assert(usual.samples == 1 && usual.log_ms == expected.log_ms);
+    ck_assert(usual.samples == 1 && usual.ms == expected.ms);
     expected = (struct usual_time){0};
     usual_time_learn(&expected, 10250);
     model_memory_usual(bench.models, "acme/writer", MODEL_RUN, &usual);
-    ck_assert(usual.samples == 1 && usual.log_ms == expected.log_ms);
+    ck_assert(usual.samples == 1 && usual.ms == expected.ms);
     model_memory_usual(bench.models, "acme/never-seen", MODEL_RUN, &usual);
     ck_assert_int_eq(usual.samples, 0);
 }
