@@ -79,9 +79,13 @@ static size_t first_odd(const char *bytes, uint64_t odd)
 #endif
 }
 
+/* Most strings end in their first eight bytes. */
 static size_t plain_ascii_length(const char *text, size_t length)
 {
-    size_t at = 0;
+    uint64_t first_word = length >= 8 ? odd_bytes(read_word(text)) : 0;
+    if (first_word != 0)
+        return first_odd(text, first_word);
+    size_t at = length >= 8 ? 8 : 0;
     for (; length - at >= 32; at += 32) {
         uint64_t first = odd_bytes(read_word(text + at)) | odd_bytes(read_word(text + at + 8));
         uint64_t second = odd_bytes(read_word(text + at + 16)) | odd_bytes(read_word(text + at + 24));
@@ -149,25 +153,33 @@ static bool fail_in_string(struct json_scan *scan, const char *at)
     return fail(scan, JSON_SCAN_BAD_ESCAPE, at + 2);
 }
 
-/* What is wrong with a character is told at the string's end: that the string has one comes first. */
-static bool scan_string(struct json_scan *scan, struct json_scanned *value)
+/* Goes on at the first byte that is not plain. What is wrong with a character is told at the string's end: that the
+ * string has one comes first. */
+static bool scan_escaped(struct json_scan *scan, struct json_scanned *value, const char *at)
 {
-    const char *at = scan->at + 1;
     enum json_scan_fault fault = JSON_SCAN_FINE;
-    *value = (struct json_scanned){.kind = JSON_SCAN_STRING, .text = at};
-    for (;;) {
-        at += json_plain_length(at, (size_t)(scan->end - at));
-        if (at < scan->end && *at == '"')
-            break;
+    while (at == scan->end || *at != '"') {
         size_t escape = at < scan->end && *at == '\\' ? escape_length(at, scan->end, &fault) : 0;
         if (escape == 0)
             return fail_in_string(scan, at);
         value->has_escapes = true;
         at += escape;
+        at += json_plain_length(at, (size_t)(scan->end - at));
     }
     value->length = (size_t)(at - value->text);
     scan->at = at + 1;
     return fault == JSON_SCAN_FINE || fail(scan, fault, scan->at);
+}
+
+static bool scan_string(struct json_scan *scan, struct json_scanned *value)
+{
+    const char *text = scan->at + 1;
+    size_t plain = json_plain_length(text, (size_t)(scan->end - text));
+    *value = (struct json_scanned){.kind = JSON_SCAN_STRING, .text = text, .length = plain};
+    if (text + plain == scan->end || text[plain] != '"')
+        return scan_escaped(scan, value, text + plain);
+    scan->at = text + plain + 1;
+    return true;
 }
 
 /* ---- numbers ---- */
@@ -261,7 +273,8 @@ static bool is_blank(char byte)
 
 static void skip_blanks(struct json_scan *scan)
 {
-    while (scan->at < scan->end && is_blank(*scan->at))
+    /* Nothing that machines write for each other has blanks: one comparison tells. */
+    while (scan->at < scan->end && (unsigned char)*scan->at <= ' ' && is_blank(*scan->at))
         scan->at++;
 }
 
@@ -308,13 +321,14 @@ static bool open_nested(struct json_scan *scan, struct json_scanned *value)
 
 bool json_scan_value(struct json_scan *scan, struct json_scanned *value)
 {
-    if (is_next(scan, '"'))
-        return scan_string(scan, value);
     if (scan->fault != JSON_SCAN_FINE)
         return false;
+    skip_blanks(scan);
     if (scan->at == scan->end)
         return fail(scan, scan->depth > 0 ? JSON_SCAN_TOO_EARLY : JSON_SCAN_EMPTY, scan->end);
     switch (*scan->at) {
+    case '"':
+        return scan_string(scan, value);
     case '[':
     case '{':
         return open_nested(scan, value);
@@ -332,13 +346,21 @@ static bool go_on(struct json_scan *scan, char closing)
 {
     bool is_first = scan->is_opened;
     scan->is_opened = false;
-    if (take(scan, closing)) {
+    if (scan->fault != JSON_SCAN_FINE)
+        return false;
+    skip_blanks(scan);
+    char next = scan->at < scan->end ? *scan->at : '\0';
+    if (next == closing) {
+        scan->at++;
         scan->depth--;
         return false;
     }
-    if (scan->fault != JSON_SCAN_FINE)
-        return false;
-    return is_first || take(scan, ',') || fail_at(scan, scan->at);
+    if (is_first)
+        return true;
+    if (next != ',')
+        return fail_at(scan, scan->at);
+    scan->at++;
+    return true;
 }
 
 bool json_scan_item(struct json_scan *scan)

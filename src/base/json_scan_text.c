@@ -71,8 +71,12 @@ size_t json_scan_unescape(const struct json_scanned *value, char *out)
 {
     const char *at = value->text, *end = value->text + value->length;
     size_t length = 0;
+    if (!value->has_escapes) {
+        memcpy(out, at, value->length);
+        return value->length;
+    }
     while (at < end) {
-        const char *backslash = value->has_escapes ? memchr(at, '\\', (size_t)(end - at)) : NULL;
+        const char *backslash = memchr(at, '\\', (size_t)(end - at));
         size_t plain = (size_t)((backslash != NULL ? backslash : end) - at);
         memcpy(out + length, at, plain);
         length += plain;

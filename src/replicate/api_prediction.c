@@ -183,22 +183,34 @@ typedef void read_fn(struct reading *reading);
 /* The rest may be large: the input comes back with every answer. */
 static const struct member {
     const char *name;
+    size_t length;
     read_fn *read;
 } members[] = {
-    {"id", read_id},
-    {"status", read_status},
-    {"version", read_version},
-    {"output", read_output},
-    {"error", read_error},
-    {"metrics", read_metrics},
-    {"logs", read_logs},
-    {"urls", read_urls},
-    {"created_at", read_created_at},
-    {"started_at", read_started_at},
-    {"completed_at", read_completed_at},
+#define MEMBER(name) {#name, sizeof #name - 1, read_##name},
+    MEMBER(id) MEMBER(status) MEMBER(version) MEMBER(output) MEMBER(error) MEMBER(metrics) MEMBER(logs) MEMBER(urls)
+        MEMBER(created_at) MEMBER(started_at) MEMBER(completed_at)
+#undef MEMBER
 };
 
 enum { MEMBER_COUNT = sizeof members / sizeof members[0] };
+
+static bool is_named(const struct json_scanned *key, const struct member *member)
+{
+    if (key->has_escapes)
+        return json_scan_is(key, member->name);
+    return key->length == member->length && memcmp(key->text, member->name, member->length) == 0;
+}
+
+static void read_member(struct reading *reading, const struct json_scanned *key)
+{
+    size_t i = 0;
+    while (i < MEMBER_COUNT && !is_named(key, &members[i]))
+        i++;
+    if (i < MEMBER_COUNT)
+        members[i].read(reading);
+    else
+        json_scan_skip(&reading->scan);
+}
 
 /* ---- the whole ---- */
 
@@ -234,15 +246,8 @@ static bool read_text(struct reading *reading, const char *bytes, size_t length)
     memset(reading->prediction, 0, sizeof *reading->prediction);
     json_scan_init(&reading->scan, bytes, length);
     bool is_object = json_scan_enter(&reading->scan);
-    while (is_object && json_scan_member(&reading->scan, &key)) {
-        size_t i = 0;
-        while (i < MEMBER_COUNT && !json_scan_is(&key, members[i].name))
-            i++;
-        if (i < MEMBER_COUNT)
-            members[i].read(reading);
-        else
-            json_scan_skip(&reading->scan);
-    }
+    while (is_object && json_scan_member(&reading->scan, &key))
+        read_member(reading, &key);
     free(reading->large);
     if (json_scan_end(&reading->scan))
         return true;
