@@ -29,22 +29,13 @@ size_t json_count_values(const char *bytes, size_t length);
  * surrogate pairs or bytes that are not UTF-8 alone is read with U+FFFD in their place. NULL for anything else. */
 json_t *json_parse_lenient(const char *bytes, size_t length);
 
+/* The same for those who read without a tree: writes the text with U+FFFD in place of what is none to `mended`, which is
+ * initialised here and the caller's to dispose of. True where anything was replaced, so that another try is worthwhile.
+ */
+bool json_mend(const char *bytes, size_t length, struct buf *mended);
+
 /* Reads the next value as a tree. New reference; NULL on a fault of the scanner. */
 json_t *json_build(struct json_scan *scan);
-
-typedef json_t *json_read_fn(struct json_scan *scan);
-
-struct json_wanted {
-    const char *name;
-    json_read_fn *read; /* its value: json_build, or another way */
-};
-
-/* The same of an object of which a few members are read, where others may be large: those that are not `wanted` (whose
- * last name is NULL) are checked and left out. What is no object is read as it is. */
-json_t *json_build_members(struct json_scan *scan, const struct json_wanted *wanted);
-
-/* Both of a whole text: json_parse_lenient of what is wanted of it. */
-json_t *json_parse_members(const char *bytes, size_t length, const struct json_wanted *wanted);
 
 /* Appends compact JSON, UTF-8 unescaped, reals with up to 15 significant digits (0.1 stays 0.1). False, and nothing is
  * appended, where it does not fit, or where a string of the tree is not UTF-8. */

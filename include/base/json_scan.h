@@ -82,6 +82,12 @@ bool json_scan_item(struct json_scan *scan);
  * than once: then the last one counts. */
 bool json_scan_member(struct json_scan *scan, struct json_scanned *key);
 
+/* Reads the next value and is behind it then: of an array or object, which is passed over, only that it is one. */
+bool json_scan_whole(struct json_scan *scan, struct json_scanned *value);
+
+/* Is the next value an object? Then its members are to be walked; anything else is passed over. */
+bool json_scan_enter(struct json_scan *scan);
+
 /* Passes over the next value, whatever it is. */
 bool json_scan_skip(struct json_scan *scan);
 
@@ -94,6 +100,9 @@ size_t json_scan_unescape(const struct json_scanned *value, char *out);
 
 /* Are these the characters of the string or key? */
 bool json_scan_is(const struct json_scanned *value, const char *text);
+
+/* Its integer where it is one, or an integral real within ±2^53; else false. */
+bool json_scan_whole_number(const struct json_scanned *value, int64_t *out);
 
 /* How many bytes at the start of `text` may stand in a JSON string as they are: valid UTF-8 without quotes, backslashes
  * and characters below U+0020. */

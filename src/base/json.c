@@ -7,11 +7,9 @@
 
 #include "base/ensure.h"
 #include "base/utf8.h"
+#include "json_scan_int.h"
 
 enum { SMALL_BYTES = 128 };
-
-/* Beyond this an integral real no longer tells which integer was meant. */
-static const double largest_exact_real = 9007199254740992.0;
 
 /* ---- counting ---- */
 
@@ -79,12 +77,12 @@ static json_t *build_array(struct json_scan *scan)
 }
 
 /* Of members of one name the last one counts. */
-static void build_member(struct json_scan *scan, const struct json_scanned *key, json_read_fn *read, json_t *object)
+static void build_member(struct json_scan *scan, const struct json_scanned *key, json_t *object)
 {
     char small[SMALL_BYTES];
     size_t length;
     char *name = take_text(key, small, &length);
-    json_t *member = read(scan);
+    json_t *member = json_build(scan);
     if (member != NULL)
         ensure(json_object_set_new_nocheck(object, name, member) == 0);
     if (name != small)
@@ -96,7 +94,7 @@ static json_t *build_object(struct json_scan *scan)
     json_t *object = json_object();
     struct json_scanned key;
     while (json_scan_member(scan, &key))
-        build_member(scan, &key, json_build, object);
+        build_member(scan, &key, object);
     return object;
 }
 
@@ -134,32 +132,6 @@ json_t *json_build(struct json_scan *scan)
     return built;
 }
 
-static const struct json_wanted *find_wanted(const struct json_wanted *wanted, const struct json_scanned *key)
-{
-    while (wanted->name != NULL && !json_scan_is(key, wanted->name))
-        wanted++;
-    return wanted->name != NULL ? wanted : NULL;
-}
-
-/* What is not wanted is checked all the same. */
-json_t *json_build_members(struct json_scan *scan, const struct json_wanted *wanted)
-{
-    struct json_scanned value, key;
-    if (!json_scan_value(scan, &value))
-        return NULL;
-    if (value.kind != JSON_SCAN_OBJECT)
-        return build_scanned(scan, &value);
-    json_t *object = json_object();
-    while (json_scan_member(scan, &key)) {
-        const struct json_wanted *member = find_wanted(wanted, &key);
-        if (member != NULL)
-            build_member(scan, &key, member->read, object);
-        else
-            json_scan_skip(scan);
-    }
-    return object;
-}
-
 /* In our own words, which never quote what was sent: it may be a prompt. */
 static const char *const reasons[] = {
     [JSON_SCAN_BAD_TOKEN] = "invalid token",
@@ -185,12 +157,11 @@ static bool refuse(const struct json_scan *scan, struct error *err)
                      reasons[scan->fault], (size_t)(scan->at - scan->begin));
 }
 
-/* `wanted`: the members that are, or NULL for all. */
-static json_t *parse(const char *bytes, size_t length, const struct json_wanted *wanted, struct error *err)
+json_t *json_parse(const char *bytes, size_t length, struct error *err)
 {
     struct json_scan scan;
     json_scan_init(&scan, bytes, length);
-    json_t *value = wanted != NULL ? json_build_members(&scan, wanted) : json_build(&scan);
+    json_t *value = json_build(&scan);
     if (json_scan_end(&scan))
         return value;
     refuse(&scan, err);
@@ -198,27 +169,12 @@ static json_t *parse(const char *bytes, size_t length, const struct json_wanted 
     return NULL;
 }
 
-json_t *json_parse(const char *bytes, size_t length, struct error *err)
-{
-    return parse(bytes, length, NULL, err);
-}
-
 /* ---- mending ---- */
 
 /* The code unit of an escape `\uXXXX` at `text`; -1 where there is none. */
 static int escaped_unit(const char *text, size_t length)
 {
-    int unit = 0;
-    if (length < 6 || text[0] != '\\' || text[1] != 'u')
-        return -1;
-    for (size_t i = 2; i < 6; i++) {
-        static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-        const char *digit = text[i] == '\0' ? NULL : strchr(digits, text[i]);
-        if (digit == NULL)
-            return -1;
-        unit = unit * 16 + (int)((digit - digits) % 16);
-    }
-    return unit;
+    return length >= 6 && text[0] == '\\' && text[1] == 'u' ? json_scan_unit(text + 2, text + length) : -1;
 }
 
 /* How many bytes at `text`, which begins with a backslash, are one escape; `*is_good` says whether a character comes of
@@ -238,10 +194,10 @@ static size_t escape_length(const char *text, size_t length, bool *is_good)
     return 6;
 }
 
-/* True where anything was replaced. */
-static bool mend(const char *bytes, size_t length, struct buf *mended)
+bool json_mend(const char *bytes, size_t length, struct buf *mended)
 {
     bool is_changed = false;
+    buf_init(mended, length * 3);
     for (size_t at = 0; at < length;) {
         bool is_good = true;
         size_t taken = bytes[at] == '\\' ? escape_length(bytes + at, length - at, &is_good)
@@ -257,22 +213,16 @@ static bool mend(const char *bytes, size_t length, struct buf *mended)
     return is_changed;
 }
 
-json_t *json_parse_members(const char *bytes, size_t length, const struct json_wanted *wanted)
-{
-    json_t *value = parse(bytes, length, wanted, NULL);
-    if (value != NULL || length == 0)
-        return value;
-    struct buf mended;
-    buf_init(&mended, length * 3);
-    if (mend(bytes, length, &mended))
-        value = parse(buf_text(&mended), mended.length, wanted, NULL);
-    buf_dispose(&mended);
-    return value;
-}
-
 json_t *json_parse_lenient(const char *bytes, size_t length)
 {
-    return json_parse_members(bytes, length, NULL);
+    struct buf mended;
+    json_t *value = json_parse(bytes, length, NULL);
+    if (value != NULL)
+        return value;
+    if (json_mend(bytes, length, &mended))
+        value = json_parse(buf_text(&mended), mended.length, NULL);
+    buf_dispose(&mended);
+    return value;
 }
 
 /* What is not plain, but ASCII, needs an escape when it is written, and nothing here. */
@@ -320,18 +270,12 @@ const char *json_text(const json_t *object, const char *key)
 
 bool json_whole_number(const json_t *value, int64_t *out)
 {
-    if (json_is_integer(value)) {
-        *out = json_integer_value(value);
-        return true;
-    }
-    if (!json_is_real(value))
-        return false;
-    double real = json_real_value(value);
-    /* The range first: converting a larger one is undefined. */
-    if (!(real >= -largest_exact_real && real <= largest_exact_real) || (double)(int64_t)real != real)
-        return false;
-    *out = (int64_t)real;
-    return true;
+    struct json_scanned number = {.kind = JSON_SCAN_NULL};
+    if (json_is_integer(value))
+        number = (struct json_scanned){.kind = JSON_SCAN_INTEGER, .integer = json_integer_value(value)};
+    else if (json_is_real(value))
+        number = (struct json_scanned){.kind = JSON_SCAN_REAL, .real = json_real_value(value)};
+    return json_scan_whole_number(&number, out);
 }
 
 const char *json_type_name(const json_t *value)

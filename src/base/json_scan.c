@@ -9,6 +9,7 @@
 
 #include "base/ensure.h"
 #include "base/utf8.h"
+#include "json_scan_int.h"
 
 enum { NUMBER_BYTES = 64 };
 
@@ -78,9 +79,13 @@ static size_t first_odd(const char *bytes, uint64_t odd)
 #endif
 }
 
+/* Most strings end in their first eight bytes. */
 static size_t plain_ascii_length(const char *text, size_t length)
 {
-    size_t at = 0;
+    uint64_t first_word = length >= 8 ? odd_bytes(read_word(text)) : 0;
+    if (first_word != 0)
+        return first_odd(text, first_word);
+    size_t at = length >= 8 ? 8 : 0;
     for (; length - at >= 32; at += 32) {
         uint64_t first = odd_bytes(read_word(text + at)) | odd_bytes(read_word(text + at + 8));
         uint64_t second = odd_bytes(read_word(text + at + 16)) | odd_bytes(read_word(text + at + 24));
@@ -112,29 +117,6 @@ size_t json_plain_length(const char *text, size_t length)
     return at;
 }
 
-static int hex_digit(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte = (char)(byte | 0x20);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
-/* The code unit of four hexadecimal digits; -1 where they are none. */
-static int read_unit(const char *at, const char *end)
-{
-    int unit = 0;
-    if (end - at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit * 16 + digit;
-    }
-    return unit;
-}
-
 /* An escape's length, from its backslash on; 0 where it is none, `*fault` what is wrong with a character that was
  * named. */
 static size_t escape_length(const char *at, const char *end, enum json_scan_fault *fault)
@@ -144,14 +126,14 @@ static size_t escape_length(const char *at, const char *end, enum json_scan_faul
         return 0;
     if (at[1] != 'u')
         return at[1] != '\0' && strchr(letters, at[1]) != NULL ? 2 : 0;
-    int unit = read_unit(at + 2, end);
+    int unit = json_scan_unit(at + 2, end);
     if (unit < 0)
         return 0;
     if (unit == 0 && *fault == JSON_SCAN_FINE)
         *fault = JSON_SCAN_NUL;
     if (unit < 0xD800 || unit > 0xDFFF)
         return 6;
-    int low = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? read_unit(at + 8, end) : -1;
+    int low = end - at >= 12 && at[6] == '\\' && at[7] == 'u' ? json_scan_unit(at + 8, end) : -1;
     if (unit <= 0xDBFF && low >= 0xDC00 && low <= 0xDFFF)
         return 12;
     *fault = JSON_SCAN_SURROGATE;
@@ -171,90 +153,33 @@ static bool fail_in_string(struct json_scan *scan, const char *at)
     return fail(scan, JSON_SCAN_BAD_ESCAPE, at + 2);
 }
 
-/* What is wrong with a character is told at the string's end: that the string has one comes first. */
-static bool scan_string(struct json_scan *scan, struct json_scanned *value)
+/* Goes on at the first byte that is not plain. What is wrong with a character is told at the string's end: that the
+ * string has one comes first. */
+static bool scan_escaped(struct json_scan *scan, struct json_scanned *value, const char *at)
 {
-    const char *at = scan->at + 1;
     enum json_scan_fault fault = JSON_SCAN_FINE;
-    *value = (struct json_scanned){.kind = JSON_SCAN_STRING, .text = at};
-    for (;;) {
-        at += json_plain_length(at, (size_t)(scan->end - at));
-        if (at < scan->end && *at == '"')
-            break;
+    while (at == scan->end || *at != '"') {
         size_t escape = at < scan->end && *at == '\\' ? escape_length(at, scan->end, &fault) : 0;
         if (escape == 0)
             return fail_in_string(scan, at);
         value->has_escapes = true;
         at += escape;
+        at += json_plain_length(at, (size_t)(scan->end - at));
     }
     value->length = (size_t)(at - value->text);
     scan->at = at + 1;
     return fault == JSON_SCAN_FINE || fail(scan, fault, scan->at);
 }
 
-static size_t write_character(char *out, unsigned code)
+static bool scan_string(struct json_scan *scan, struct json_scanned *value)
 {
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned leads[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = length; i-- > 1; code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3F));
-    out[0] = (char)(leads[length] | code);
-    return length;
-}
-
-/* Writes what the escape at `*at` means, and goes on behind it. No escape is shorter than its character. */
-static size_t write_escaped(char *out, const char **at, const char *end)
-{
-    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    const char *text = *at;
-    if (text[1] != 'u') {
-        *at += 2;
-        *out = meant[strchr(letters, text[1]) - letters];
-        return 1;
-    }
-    unsigned code = (unsigned)read_unit(text + 2, end);
-    *at += 6;
-    if (code >= 0xD800 && code <= 0xDBFF) {
-        unsigned low = (unsigned)read_unit(text + 8, end);
-        *at += 6;
-        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-    }
-    return write_character(out, code);
-}
-
-size_t json_scan_unescape(const struct json_scanned *value, char *out)
-{
-    const char *at = value->text, *end = value->text + value->length;
-    size_t length = 0;
-    while (at < end) {
-        const char *backslash = value->has_escapes ? memchr(at, '\\', (size_t)(end - at)) : NULL;
-        size_t plain = (size_t)((backslash != NULL ? backslash : end) - at);
-        memcpy(out + length, at, plain);
-        length += plain;
-        at += plain;
-        if (at < end)
-            length += write_escaped(out + length, &at, end);
-    }
-    return length;
-}
-
-bool json_scan_is(const struct json_scanned *value, const char *text)
-{
-    if (!value->has_escapes)
-        return (value->length == 0 || *text == *value->text) && strncmp(text, value->text, value->length) == 0 &&
-               text[value->length] == '\0';
-    /* An escape takes six bytes at the most for each that it means. */
-    size_t length = strlen(text);
-    if (value->length > length * 6)
-        return false;
-    char *written = xmalloc(value->length);
-    bool is_same = json_scan_unescape(value, written) == length && memcmp(written, text, length) == 0;
-    free(written);
-    return is_same;
+    const char *text = scan->at + 1;
+    size_t plain = json_plain_length(text, (size_t)(scan->end - text));
+    *value = (struct json_scanned){.kind = JSON_SCAN_STRING, .text = text, .length = plain};
+    if (text + plain == scan->end || text[plain] != '"')
+        return scan_escaped(scan, value, text + plain);
+    scan->at = text + plain + 1;
+    return true;
 }
 
 /* ---- numbers ---- */
@@ -348,7 +273,8 @@ static bool is_blank(char byte)
 
 static void skip_blanks(struct json_scan *scan)
 {
-    while (scan->at < scan->end && is_blank(*scan->at))
+    /* Nothing that machines write for each other has blanks: one comparison tells. */
+    while (scan->at < scan->end && (unsigned char)*scan->at <= ' ' && is_blank(*scan->at))
         scan->at++;
 }
 
@@ -395,13 +321,14 @@ static bool open_nested(struct json_scan *scan, struct json_scanned *value)
 
 bool json_scan_value(struct json_scan *scan, struct json_scanned *value)
 {
-    if (is_next(scan, '"'))
-        return scan_string(scan, value);
     if (scan->fault != JSON_SCAN_FINE)
         return false;
+    skip_blanks(scan);
     if (scan->at == scan->end)
         return fail(scan, scan->depth > 0 ? JSON_SCAN_TOO_EARLY : JSON_SCAN_EMPTY, scan->end);
     switch (*scan->at) {
+    case '"':
+        return scan_string(scan, value);
     case '[':
     case '{':
         return open_nested(scan, value);
@@ -419,13 +346,21 @@ static bool go_on(struct json_scan *scan, char closing)
 {
     bool is_first = scan->is_opened;
     scan->is_opened = false;
-    if (take(scan, closing)) {
+    if (scan->fault != JSON_SCAN_FINE)
+        return false;
+    skip_blanks(scan);
+    char next = scan->at < scan->end ? *scan->at : '\0';
+    if (next == closing) {
+        scan->at++;
         scan->depth--;
         return false;
     }
-    if (scan->fault != JSON_SCAN_FINE)
-        return false;
-    return is_first || take(scan, ',') || fail_at(scan, scan->at);
+    if (is_first)
+        return true;
+    if (next != ',')
+        return fail_at(scan, scan->at);
+    scan->at++;
+    return true;
 }
 
 bool json_scan_item(struct json_scan *scan)
@@ -442,24 +377,42 @@ bool json_scan_member(struct json_scan *scan, struct json_scanned *key)
     return scan_string(scan, key) && (take(scan, ':') || fail_at(scan, scan->at));
 }
 
-/* Without recursion: which bracket closes what was opened how deep is kept in a bit each. */
-bool json_scan_skip(struct json_scan *scan)
+/* The rest of what was opened just now. Without recursion: which bracket closes what was opened how deep is kept. */
+static bool skip_nested(struct json_scan *scan, enum json_scan_kind kind)
 {
     unsigned char is_array[JSON_SCAN_DEPTH + 1];
     struct json_scanned value;
-    int outside = scan->depth;
-    do {
-        bool goes_on = true;
-        if (scan->depth > outside)
-            goes_on = is_array[scan->depth] ? json_scan_item(scan) : json_scan_member(scan, &value);
-        if (!goes_on)
-            continue;
-        if (!json_scan_value(scan, &value))
-            return false;
-        if (scan->depth > outside && scan->is_opened)
+    int outside = scan->depth - 1;
+    is_array[scan->depth] = kind == JSON_SCAN_ARRAY;
+    while (scan->depth > outside) {
+        bool goes_on = is_array[scan->depth] ? json_scan_item(scan) : json_scan_member(scan, &value);
+        if (goes_on && json_scan_value(scan, &value) && scan->is_opened)
             is_array[scan->depth] = value.kind == JSON_SCAN_ARRAY;
-    } while (scan->depth > outside && scan->fault == JSON_SCAN_FINE);
-    return scan->fault == JSON_SCAN_FINE;
+        if (scan->fault != JSON_SCAN_FINE)
+            return false;
+    }
+    return true;
+}
+
+bool json_scan_whole(struct json_scan *scan, struct json_scanned *value)
+{
+    return json_scan_value(scan, value) && (!scan->is_opened || skip_nested(scan, value->kind));
+}
+
+bool json_scan_skip(struct json_scan *scan)
+{
+    struct json_scanned value;
+    return json_scan_whole(scan, &value);
+}
+
+bool json_scan_enter(struct json_scan *scan)
+{
+    struct json_scanned value;
+    if (!json_scan_value(scan, &value))
+        return false;
+    if (value.kind == JSON_SCAN_ARRAY)
+        skip_nested(scan, value.kind);
+    return value.kind == JSON_SCAN_OBJECT;
 }
 
 bool json_scan_end(struct json_scan *scan)

@@ -113,9 +113,18 @@ static bool is_data_link(struct span text)
            (uri.is_base64 || memchr(uri.media_type, '/', uri.media_type_length) != NULL);
 }
 
+/* Each piece of an output is asked; most are told by their first letter. */
+static bool may_be_link(struct span text)
+{
+    char first = text.length > 0 ? *text.at : '\0';
+    return first == 'h' || first == 'H' || first == 'd' || first == 'D';
+}
+
 bool output_is_file_link(const char *text, size_t length)
 {
     struct span link = {text, length};
+    if (!may_be_link(link))
+        return false;
     bool is_data = data_uri_is(text, length);
     if ((!is_data && !is_web_url(link)) || has_blank(link))
         return false;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/job.h"
+#include "base/json_scan.h"
 
 /* Longest piece of Replicate's own text in a message of ours. */
 enum { API_QUOTE_BYTES = 500 };
@@ -21,11 +22,10 @@ bool api_copy_token(char *out, size_t size, const char *text);
 /* A member of an answer as it may be shown: a string as it is, another value as JSON, nothing as "". */
 void api_quote_value(char *out, size_t size, const json_t *value, const char *secret);
 
-/* Token counts from a prediction's `metrics`, in both spellings. */
-void api_usage_from_metrics(const json_t *metrics, struct usage *usage);
+/* Token counts from a prediction's `metrics`, the next value, in both spellings. */
+void api_usage_from_metrics(struct json_scan *scan, struct usage *usage);
 
-/* The time from one timestamp ("2026-03-01T10:20:30.123456Z") to another, in ms; -1 where either is none, or they are
- * in the wrong order. NULL is fine. */
-int64_t api_ms_between(const char *from, const char *to);
+/* When a timestamp was ("2026-03-01T10:20:30.123456Z", always in UTC), in ms since some day; -1 where it is none. */
+int64_t api_time_ms(const char *text);
 
 #endif

@@ -5,33 +5,50 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
+#include "base/json_scan.h"
 #include "api_int.h"
 
 /* No real prediction has more tokens; a larger number is noise, and sums of such counts stay far from overflow. */
 #define COUNT_MAX INT64_C(1000000000000)
 
-static bool count_of(const json_t *metrics, const char *const names[2], int64_t *count)
+/* -1 where the next value is no count. */
+static int64_t next_count(struct json_scan *scan)
 {
-    for (int i = 0; i < 2; i++) {
-        const json_t *value = json_object_get(metrics, names[i]);
-        int64_t number = 0;
-        if (value != NULL && json_whole_number(value, &number) && number >= 0 && number <= COUNT_MAX) {
-            *count = number;
-            return true;
-        }
-    }
-    return false;
+    struct json_scanned value;
+    int64_t number = 0;
+    bool is_count = json_scan_whole(scan, &value) && json_scan_whole_number(&value, &number);
+    return is_count && number >= 0 && number <= COUNT_MAX ? number : -1;
 }
 
-/* One of the two alone still counts: some models report only what they wrote. */
-void api_usage_from_metrics(const json_t *metrics, struct usage *usage)
+/* One of the two spellings is enough, the first one counts if both are there. False where there is none. */
+static bool choose(const int64_t spellings[2], int64_t *count)
 {
-    static const char *const input_names[2] = {"input_token_count", "token_input_count"};
-    static const char *const output_names[2] = {"output_token_count", "token_output_count"};
+    int64_t found = spellings[0] >= 0 ? spellings[0] : spellings[1];
+    *count = found >= 0 ? found : 0;
+    return found >= 0;
+}
+
+/* Input or output alone still counts: some models report only what they wrote. */
+void api_usage_from_metrics(struct json_scan *scan, struct usage *usage)
+{
+    static const char *const names[] = {"input_token_count", "token_input_count", "output_token_count",
+                                        "token_output_count"};
+    enum { NAME_COUNT = sizeof names / sizeof names[0] };
+    int64_t counts[NAME_COUNT] = {-1, -1, -1, -1};
+    struct json_scanned key;
     *usage = (struct usage){0};
-    bool has_input = count_of(metrics, input_names, &usage->input_tokens);
-    bool has_output = count_of(metrics, output_names, &usage->output_tokens);
+    if (!json_scan_enter(scan))
+        return;
+    while (json_scan_member(scan, &key)) {
+        size_t i = 0;
+        while (i < NAME_COUNT && !json_scan_is(&key, names[i]))
+            i++;
+        if (i < NAME_COUNT)
+            counts[i] = next_count(scan);
+        else
+            json_scan_skip(scan);
+    }
+    bool has_input = choose(counts, &usage->input_tokens), has_output = choose(counts + 2, &usage->output_tokens);
     usage->reported = has_input || has_output;
 }
 

@@ -1,12 +1,13 @@
 /* Any bytes as an answer of Replicate's: to a create, a poll, a look-up, an upload. What is read of it keeps what its
- * headers promise, no text of it holds the token, and every error is a whole sentence. The first byte chooses the
- * status. */
+ * headers promise, no text of it holds the token, and every error is a whole sentence. A prediction, which is read
+ * without a tree, is what its tree says. The first byte chooses the status. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/data_uri.h"
 #include "base/ensure.h"
+#include "base/json.h"
 #include "base/output.h"
 #include "replicate/api.h"
 #include "replicate/api_files.h"
@@ -28,6 +29,100 @@ static void check_error(const struct error *err)
     ensure(err->retry_after_ms >= 0);
 }
 
+/* ---- the same, read through a tree ---- */
+
+static bool is_token(const char *text, size_t size)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    return text != NULL && *text != '\0' && strlen(text) < size && text[strspn(text, allowed)] == '\0';
+}
+
+static int64_t count_of(const json_t *metrics, const char *name, const char *other_name)
+{
+    int64_t count;
+    const json_t *value = json_object_get(metrics, name), *other = json_object_get(metrics, other_name);
+    if (value != NULL && json_whole_number(value, &count) && count >= 0 && count <= INT64_C(1000000000000))
+        return count;
+    if (other != NULL && json_whole_number(other, &count) && count >= 0 && count <= INT64_C(1000000000000))
+        return count;
+    return -1;
+}
+
+static void check_usage(const struct usage *usage, const json_t *root)
+{
+    const json_t *metrics = json_object_get(root, "metrics");
+    int64_t input = count_of(metrics, "input_token_count", "token_input_count");
+    int64_t output = count_of(metrics, "output_token_count", "token_output_count");
+    struct usage logged;
+    api_usage_from_logs(json_text(root, "logs"), &logged);
+    ensure(usage->reasoning_tokens == logged.reasoning_tokens);
+    if (input < 0 && output < 0) {
+        ensure(usage->reported == logged.reported);
+        ensure(usage->input_tokens == logged.input_tokens && usage->output_tokens == logged.output_tokens);
+        return;
+    }
+    ensure(usage->reported && usage->input_tokens == (input < 0 ? 0 : input));
+    ensure(usage->output_tokens == (output < 0 ? 0 : output));
+}
+
+static void check_quote(const char *quoted, const json_t *value)
+{
+    struct buf json;
+    char expected[501] = "";
+    if (!json_is_string(value) && value != NULL && !json_is_null(value)) {
+        buf_init(&json, 64 * 1024);
+        if (!json_append(&json, value)) {
+            buf_clear(&json);
+            buf_append_text(&json, json_type_name(value));
+        }
+        error_quote(expected, sizeof expected, buf_text(&json), json.length, TOKEN);
+        buf_dispose(&json);
+    } else if (json_is_string(value)) {
+        error_quote(expected, sizeof expected, json_string_value(value), json_string_length(value), TOKEN);
+    }
+    ensure(strcmp(quoted, expected) == 0);
+}
+
+static void check_output(const json_t *read, const json_t *output)
+{
+    struct buf text, expected;
+    buf_init(&text, TEXT_MAX_BYTES);
+    buf_init(&expected, TEXT_MAX_BYTES);
+    output_append_text(read, &text);
+    output_append_text(output, &expected);
+    ensure(strcmp(buf_text(&text), buf_text(&expected)) == 0);
+    bool is_nothing =
+        output == NULL || json_is_null(output) || (json_is_string(output) && json_string_length(output) == 0);
+    ensure((read == NULL) == is_nothing);
+    buf_dispose(&text);
+    buf_dispose(&expected);
+}
+
+/* `prediction` is NULL where the text was refused. */
+static void check_by_tree(const char *bytes, size_t length, const struct api_prediction *prediction)
+{
+    json_t *root = json_parse_lenient(bytes, length);
+    const char *status = json_text(root, "status"), *id = json_text(root, "id"), *version = json_text(root, "version");
+    ensure((prediction != NULL) == (status != NULL && is_token(id, sizeof prediction->id)));
+    if (prediction != NULL) {
+        ensure(strcmp(prediction->id, id) == 0);
+        for (int known = API_STATUS_STARTING; known <= API_STATUS_ABORTED; known++)
+            ensure((strcmp(api_status_word((enum api_status)known), status) == 0) ==
+                   ((int)prediction->status == known));
+        ensure(strcmp(prediction->version, is_token(version, sizeof prediction->version) ? version : "") == 0);
+        const char *url = json_text(json_object_get(root, "urls"), "stream");
+        ensure(strcmp(prediction->stream_url, url != NULL && strlen(url) < API_STREAM_URL_BYTES ? url : "") == 0);
+        check_usage(&prediction->usage, root);
+        check_quote(prediction->error_text, json_object_get(root, "error"));
+        check_output(prediction->output, json_object_get(root, "output"));
+        bool has_times = json_text(root, "created_at") != NULL;
+        ensure(has_times || (prediction->ran_after_ms == -1 && prediction->ended_after_ms == -1));
+    }
+    json_decref(root);
+}
+
+/* ---- what an answer is read for ---- */
+
 /* What the poll and the create make of a prediction. */
 static void read_prediction(const struct job *job, const char *bytes, size_t length)
 {
@@ -35,8 +130,10 @@ static void read_prediction(const struct job *job, const char *bytes, size_t len
     struct error err = {0}, failure = {0};
     if (!api_prediction_parse(bytes, length, TOKEN, &prediction, &err)) {
         check_error(&err);
+        check_by_tree(bytes, length, NULL);
         return;
     }
+    check_by_tree(bytes, length, &prediction);
     struct buf text, rest;
     struct pieces pieces;
     size_t text_bytes;

@@ -49,6 +49,30 @@ START_TEST(a_prediction_with_characters_that_are_none_is_read_all_the_same)
 }
 END_TEST
 
+/* Also what is of another type: it takes back what came before it. */
+START_TEST(of_members_of_one_name_the_last_one_counts)
+{
+    ck_assert(parse("{\"id\":7,\"status\":\"failed\",\"version\":\"v1\",\"output\":\"one\",\"error\":\"bad\","
+                    "\"metrics\":{\"input_token_count\":1,\"input_token_count\":2},\"logs\":\"Reasoning tokens: 5\","
+                    "\"urls\":{\"stream\":\"https://a.test/\"},\"i\\u0064\":\"abc\",\"status\":\"succeeded\","
+                    "\"version\":[\"v2\"],\"output\":[\"tw\",\"o\"],\"error\":null,\"urls\":[{\"stream\":\"x\"}],"
+                    "\"logs\":{},\"metrics\":{\"input_token_count\":\"7\",\"\\u0074oken_input_count\":3.0}}"));
+    ck_assert_str_eq(parsed.id, "abc");
+    ck_assert_int_eq(parsed.status, API_STATUS_SUCCEEDED);
+    ck_assert_str_eq(parsed.version, "");
+    ck_assert_str_eq(json_string_value(parsed.output), "two");
+    ck_assert_str_eq(parsed.error_text, "");
+    ck_assert_str_eq(parsed.stream_url, "");
+    ck_assert_int_eq(parsed.usage.input_tokens, 3);
+    ck_assert_int_eq(parsed.usage.reasoning_tokens, 0);
+    api_prediction_dispose(&parsed);
+    ck_assert(parse("{\"id\":\"abc\",\"status\":\"failed\",\"output\":\"one\",\"output\":\"\"}"));
+    ck_assert_ptr_null(parsed.output);
+    ck_assert(!parse("{\"id\":\"abc\",\"status\":\"failed\",\"output\":\"one\",\"status\":{\"status\":\"failed\"}}"));
+    ck_assert_ptr_null(parsed.output);
+}
+END_TEST
+
 static const struct {
     const char *from, *to;
     int64_t ms;
@@ -363,6 +387,7 @@ static Suite *parse_suite(void)
     tcase_add_test(tcase, a_whole_prediction_is_read);
     tcase_add_loop_test(tcase, the_time_between_two_timestamps_is_told, 0, ROWS(time_rows));
     tcase_add_test(tcase, a_prediction_with_characters_that_are_none_is_read_all_the_same);
+    tcase_add_test(tcase, of_members_of_one_name_the_last_one_counts);
     tcase_add_loop_test(tcase, a_status_is_one_of_six_words_or_unknown, 0, ROWS(status_rows));
     tcase_add_loop_test(tcase, missing_null_and_empty_mean_the_same, 0, ROWS(empty_rows));
     tcase_add_loop_test(tcase, what_is_no_prediction_is_refused, 0, ROWS(refused_rows));

@@ -167,33 +167,6 @@ START_TEST(the_answers_of_others_are_mended)
 }
 END_TEST
 
-static const struct {
-    const char *text, *dump; /* NULL: refused */
-} picked[] = {
-    {"{\"id\":\"x\",\"input\":{\"id\":1},\"output\":[1,{\"b\":2}]}", "{\"id\":\"x\",\"output\":[1,{\"b\":2}]}"},
-    {"{\"input\":[[],{},\"\\n\",1.5]}", "{}"},
-    {"{\"\\u0069d\":1,\"idea\":2,\"i\":3}", "{\"id\":1}"},
-    {"{\"id\":1,\"output\":2,\"id\":3}", "{\"id\":3,\"output\":2}"},
-    {"{\"input\":\"\\u0000\",\"id\":\"\\ud83d\"}", "{\"id\":\"" REPLACED "\"}"},
-    {"[1,{\"a\":2}]", "[1,{\"a\":2}]"},
-    {"{\"id\":1,\"input\":[01]}", NULL},
-    {"{\"id\":1,\"input\":{}} x", NULL},
-    {"", NULL},
-};
-
-START_TEST(of_a_large_object_only_what_is_wanted_is_kept)
-{
-    static const struct json_wanted wanted[] = {{"id", json_build}, {"output", json_build}, {NULL, NULL}};
-    json_t *value = json_parse_members(picked[_i].text, strlen(picked[_i].text), wanted);
-    ck_assert_msg((value != NULL) == (picked[_i].dump != NULL), "row %d", _i);
-    if (value != NULL) {
-        ck_assert(json_append(&out, value));
-        ck_assert_str_eq(buf_text(&out), picked[_i].dump);
-    }
-    json_decref(value);
-}
-END_TEST
-
 /* Integers beside one that is too large for 64 bits stay what they are. */
 START_TEST(one_huge_integer_leaves_the_others_exact)
 {
@@ -418,7 +391,6 @@ static Suite *json_suite(void)
     tcase_add_loop_test(tcase, valid_json_is_read_and_written, 0, ROWS(accepted));
     tcase_add_loop_test(tcase, invalid_json_is_refused_in_our_own_words, 0, ROWS(refused));
     tcase_add_loop_test(tcase, the_answers_of_others_are_mended, 0, ROWS(mended));
-    tcase_add_loop_test(tcase, of_a_large_object_only_what_is_wanted_is_kept, 0, ROWS(picked));
     tcase_add_test(tcase, one_huge_integer_leaves_the_others_exact);
     tcase_add_loop_test(tcase, a_real_is_written_so_that_it_stays_one, 0, ROWS(reals));
     tcase_add_test(tcase, text_that_is_no_utf8_is_not_written);

@@ -117,6 +117,27 @@ START_TEST(what_is_skipped_is_passed_over_whole)
 }
 END_TEST
 
+/* Of each row in an array: is it an object? Then its members follow, else what is behind it. */
+START_TEST(only_an_object_is_entered)
+{
+    struct json_scan scan;
+    struct json_scanned value, key;
+    buf_append_text(&seen, "[");
+    buf_append_text(&seen, walks[_i].text);
+    buf_append_text(&seen, ",7]");
+    json_scan_init(&scan, buf_text(&seen), seen.length);
+    ck_assert(json_scan_value(&scan, &value) && json_scan_item(&scan));
+    bool is_object = json_scan_enter(&scan);
+    ck_assert(is_object == (walks[_i].text[0] == '{'));
+    while (is_object && json_scan_member(&scan, &key))
+        ck_assert(json_scan_whole(&scan, &value));
+    ck_assert(json_scan_item(&scan) && json_scan_whole(&scan, &value));
+    ck_assert_int_eq(value.integer, 7);
+    ck_assert(!json_scan_item(&scan));
+    ck_assert(json_scan_end(&scan));
+}
+END_TEST
+
 /* `place` is the byte behind the one that is wrong; -1 where any will do. */
 static const struct {
     const char *text;
@@ -317,6 +338,7 @@ static Suite *json_scan_suite(void)
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_loop_test(tcase, a_walk_sees_every_value, 0, ROWS(walks));
     tcase_add_loop_test(tcase, what_is_skipped_is_passed_over_whole, 0, ROWS(walks));
+    tcase_add_loop_test(tcase, only_an_object_is_entered, 0, ROWS(walks));
     tcase_add_loop_test(tcase, a_fault_is_found_where_it_is, 0, ROWS(faults));
     tcase_add_test(tcase, a_fault_stays);
     tcase_add_test(tcase, nesting_has_its_limit);
