@@ -9,10 +9,29 @@
 #include "base/json.h"
 #include "mapping_int.h"
 
+enum { PLACED_STEP = 16 };
+
+void mapping_note_placed(struct mapping *mapping, const char *name)
+{
+    struct placed_inputs *placed = &mapping->placed;
+    if (placed->count % PLACED_STEP == 0)
+        placed->names = xrealloc(placed->names, (placed->count + PLACED_STEP) * sizeof *placed->names);
+    placed->names[placed->count++] = name;
+}
+
+bool mapping_has_placed(const struct mapping *mapping, const char *name)
+{
+    for (size_t i = 0; i < mapping->placed.count; i++)
+        if (strcmp(mapping->placed.names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The names of inputs come out of parsed text, so they are UTF-8. */
 void mapping_place(struct mapping *mapping, const char *name, json_t *value)
 {
-    ensure(value != NULL && json_object_set_new(mapping->input, name, value) == 0);
-    ensure(json_object_set_new(mapping->placed, name, json_true()) == 0);
+    ensure(value != NULL && json_object_setn_new_nocheck(mapping->input, name, strlen(name), value) == 0);
+    mapping_note_placed(mapping, name);
 }
 
 bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *value, bool *changed)
@@ -22,7 +41,7 @@ bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *va
     *changed = false;
     ensure(value != NULL);
     /* What is there already came first because it matters more: the messages, for one. */
-    bool is_free = json_object_get(mapping->placed, name) == NULL;
+    bool is_free = !mapping_has_placed(mapping, name);
     if (is_free && input == NULL) {
         mapping_place(mapping, name, value);
         return true;
@@ -338,9 +357,8 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
         .call = call,
         .model = model_view_of(route, schema),
         .input = configured_input(route),
-        .placed = json_object(),
     };
-    ensure(mapping.input != NULL && mapping.placed != NULL);
+    ensure(mapping.input != NULL);
     mapping.token_limit = mapping_input_name(&mapping.model, parameter_find("max_tokens"));
     call->reasoning = route->reasoning;
     bool fine = merge_params(&mapping, err) && mapping_place_messages(&mapping, err) && place_params(&mapping, err);
@@ -353,7 +371,7 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
         json_decref(mapping.input);
         mapping.input = NULL;
     }
-    json_decref(mapping.placed);
+    free(mapping.placed.names);
     json_decref(mapping.params);
     return mapping.input;
 }

@@ -11,8 +11,8 @@
 
 json_t *mapping_text(const struct buf *text)
 {
-    json_t *value = json_string_of(buf_text(text), text->length);
-    ensure(value != NULL); /* made of parsed strings, so it is UTF-8 */
+    json_t *value = json_stringn_nocheck(buf_text(text), text->length); /* made of parsed strings, so it is UTF-8 */
+    ensure(value != NULL);
     return value;
 }
 
@@ -21,7 +21,7 @@ void mapping_block(struct mapping *mapping, const char *name)
     if (name == NULL)
         return;
     json_object_del(mapping->input, name);
-    ensure(json_object_set_new(mapping->placed, name, json_true()) == 0);
+    mapping_note_placed(mapping, name);
 }
 
 json_t *mapping_with_default_instructions(const struct mapping *mapping, json_t *messages)
@@ -221,9 +221,29 @@ static bool refuse_text(struct mapping *mapping, const struct buf *system, const
                      mapping_quote_alias(mapping, alias));
 }
 
+/* Most conversations are one question, perhaps with instructions: their texts are sent as they stand there, and nothing
+ * is copied. False, and nothing is done, where a text has to be put together, or is empty or too large. */
+static bool place_as_written(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages)
+{
+    json_t *system, *prompt;
+    if (inputs->prompt == NULL || !prompt_is_written(messages, &system, &prompt))
+        return false;
+    size_t system_bytes = json_string_length(system), prompt_bytes = json_string_length(prompt);
+    if (prompt_bytes == 0 || (inputs->system == NULL && system_bytes > 0) || system_bytes > MESSAGES_MAX_BYTES ||
+        prompt_bytes > MESSAGES_MAX_BYTES)
+        return false;
+    if (inputs->system != NULL && system != NULL)
+        mapping_place(mapping, inputs->system, json_incref(system));
+    mapping_place(mapping, inputs->prompt, json_incref(prompt));
+    mapping->call->prompt_bytes = system_bytes + prompt_bytes;
+    return true;
+}
+
 bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
                           struct error *err)
 {
+    if (place_as_written(mapping, inputs, messages))
+        return true;
     struct buf system, prompt;
     buf_init(&system, MESSAGES_MAX_BYTES);
     buf_init(&prompt, MESSAGES_MAX_BYTES);
@@ -249,7 +269,9 @@ static size_t count_characters(const char *text)
 static bool check_size(const struct mapping *mapping, const char *name, struct error *err)
 {
     const struct model_input *input = name != NULL ? model_schema_find(mapping->model.schema, name) : NULL;
-    const json_t *value = input != NULL ? json_object_get(mapping->input, name) : NULL;
+    if (input == NULL || (input->value.max_length == 0 && input->value.max_items == 0))
+        return true;
+    const json_t *value = json_object_get(mapping->input, name);
     size_t most = json_is_string(value) ? input->value.max_length : value != NULL ? input->value.max_items : 0;
     if (most == 0 ||
         (json_is_string(value) ? count_characters(json_string_value(value)) : json_array_size(value)) <= most)
