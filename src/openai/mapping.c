@@ -86,7 +86,7 @@ bool mapping_check(const struct route *route, struct error *err)
 /* "No limit" counts as not given; any other value, even one that asks for nothing, is the client's word. */
 static bool client_decided(const struct call *call, const struct parameter *row)
 {
-    if (json_object_get(call->params, row->canonical) != NULL)
+    if (params_get(&call->params, row) != NULL)
         return true;
     return row->type != TYPE_TOKENS && parameter_given(row->canonical, call->body) != NULL;
 }
@@ -98,12 +98,12 @@ static bool merge_defaults(struct mapping *mapping, struct error *err)
     for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
         json_t *value;
         if (row->class == CLASS_ENDPOINT || client_decided(mapping->call, row) ||
-            json_object_get(mapping->params, row->canonical) != NULL)
+            params_get(&mapping->merged, row) != NULL)
             continue;
         if (!read_default(row, defaults, &value, err))
             return false;
         if (value != NULL)
-            ensure(json_object_set_new(mapping->params, row->canonical, value) == 0);
+            params_set(&mapping->merged, row, value);
     }
     return true;
 }
@@ -127,7 +127,7 @@ static void drop_params(struct mapping *mapping)
         const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
         if (given != NULL)
             call_ignore(mapping->call, given->name);
-        json_object_del(mapping->params, row->canonical);
+        params_remove(&mapping->merged, row);
         if (row->way == WAY_CHOICES)
             mapping->call->n = 1;
     }
@@ -136,15 +136,16 @@ static void drop_params(struct mapping *mapping)
 static bool merge_params(struct mapping *mapping, struct error *err)
 {
     const struct route *route = mapping->model.route;
-    json_t *given = mapping->call->params;
-    bool is_as_given = given != NULL && json_object_size(route->params) == 0 && route->dropped_count == 0;
-    mapping->params = is_as_given ? json_incref(given) : json_object();
-    ensure(mapping->params != NULL);
-    if (is_as_given)
+    const struct call_params *given = &mapping->call->params;
+    mapping->params = given;
+    if (json_object_size(route->params) == 0 && route->dropped_count == 0)
         return true;
+    mapping->params = &mapping->merged;
     if (!merge_defaults(mapping, err))
         return false;
-    ensure(given == NULL || json_object_update(mapping->params, given) == 0);
+    struct parameter_set set = params_rows(given);
+    for (const struct parameter *row; (row = parameters_next(&set)) != NULL;)
+        params_set(&mapping->merged, row, json_incref(params_get(given, row)));
     drop_params(mapping);
     return true;
 }
@@ -279,9 +280,9 @@ static bool place_reasoning(struct mapping *mapping, const struct parameter *row
 
 static bool place_params(struct mapping *mapping, struct error *err)
 {
-    struct parameter_set set = parameters_in(mapping->params);
+    struct parameter_set set = params_rows(mapping->params);
     for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
-        json_t *value = json_object_get(mapping->params, row->canonical);
+        json_t *value = params_get(mapping->params, row);
         if (row->way == WAY_STOPS || row->way == WAY_CHOICES)
             continue; /* not for the model alone */
         if (row->way == WAY_REASONING) {
@@ -327,7 +328,7 @@ static int64_t sent_token_limit(const struct mapping *mapping)
 
 static void note_limits(struct mapping *mapping)
 {
-    const json_t *n = json_object_get(mapping->params, "n");
+    const json_t *n = params_find(mapping->params, "n");
     mapping->call->token_limit = sent_token_limit(mapping);
     if (n != NULL)
         mapping->call->n = (int)json_integer_value(n);
@@ -372,7 +373,7 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
         mapping.input = NULL;
     }
     free(mapping.placed.names);
-    json_decref(mapping.params);
+    params_dispose(&mapping.merged);
     return mapping.input;
 }
 

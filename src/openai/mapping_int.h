@@ -42,8 +42,9 @@ struct placed_inputs {
 struct mapping {
     struct call *call;
     struct model_view model;
-    json_t *params; /* canonical name → value: the request's, and the route's where the request has none */
-    json_t *input;  /* what the model will get */
+    const struct call_params *params; /* the request's, and the route's where the request has none */
+    struct call_params merged;        /* where the route has any */
+    json_t *input;                    /* what the model will get */
     struct placed_inputs placed;
     const char *token_limit; /* the model's input for the limit on output tokens; NULL where it has none */
 };
