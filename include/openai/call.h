@@ -48,6 +48,7 @@ struct call {
     json_t *body;              /* the decoded request object, whole; owned; NULL for requests without one */
     json_t *messages;          /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
     struct call_params params; /* by canonical name, for mapping; nulls left out */
+    bool has_extensions;       /* the body has members that OpenAI does not know */
 
     /* filled by mapping_input */
     json_t *ignored;               /* owned array of names left out or clamped, in the client's spelling */

@@ -145,6 +145,8 @@ bool mapping_place_extensions(struct mapping *mapping, struct error *err)
 {
     const char *name;
     json_t *value;
+    if (!mapping->call->has_extensions)
+        return true;
     json_object_foreach(mapping->call->body, name, value)
     {
         bool changed = false;

@@ -239,11 +239,9 @@ static bool place_as_written(struct mapping *mapping, const struct conversation_
     return true;
 }
 
-bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
-                          struct error *err)
+static bool place_composed(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
+                           struct error *err)
 {
-    if (place_as_written(mapping, inputs, messages))
-        return true;
     struct buf system, prompt;
     buf_init(&system, MESSAGES_MAX_BYTES);
     buf_init(&prompt, MESSAGES_MAX_BYTES);
@@ -255,6 +253,12 @@ bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inp
     buf_dispose(&prompt);
     buf_dispose(&system);
     return fine;
+}
+
+bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
+                          struct error *err)
+{
+    return place_as_written(mapping, inputs, messages) || place_composed(mapping, inputs, messages, err);
 }
 
 static size_t count_characters(const char *text)
@@ -312,7 +316,7 @@ static bool place_by_kind(struct mapping *mapping, const struct conversation_inp
     case CONVERSATION_PROMPT:
         break;
     }
-    return mapping_place_prompt(mapping, inputs, messages, err);
+    return place_composed(mapping, inputs, messages, err);
 }
 
 bool mapping_place_messages(struct mapping *mapping, struct error *err)
@@ -321,6 +325,9 @@ bool mapping_place_messages(struct mapping *mapping, struct error *err)
     json_t *messages = NULL;
     if (mapping->call->messages == NULL)
         return true;
+    /* Where all is text no media have to be looked for. */
+    if (inputs.kind == CONVERSATION_PROMPT && place_as_written(mapping, &inputs, mapping->call->messages))
+        return check_sizes(mapping, &inputs, err);
     bool as_they_are = keeps_parts(mapping) && inputs.kind <= CONVERSATION_TEXT;
     if (!mapping_place_media(mapping, as_they_are, &messages, err))
         return false;

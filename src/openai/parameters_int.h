@@ -72,6 +72,9 @@ struct parameter_set {
 /* The rows whose names are among the members of `object`, which may be NULL: a request has few, the table many. */
 struct parameter_set parameters_in(const json_t *object);
 
+/* How many rows are in the set. */
+size_t parameters_count(const struct parameter_set *set);
+
 /* The rows that have a value. */
 struct parameter_set params_rows(const struct call_params *params);
 

@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "chat_messages_int.h"
 #include "prompt_int.h"
 
 enum { PATH_BYTES = 64 };
@@ -266,14 +267,12 @@ bool prompt_is_written(const json_t *messages, json_t **system, json_t **prompt)
     *system = *prompt = NULL;
     json_array_foreach(messages, index, message)
     {
-        const char *role = json_text(message, "role");
-        bool is_user = role != NULL && strcmp(role, "user") == 0;
+        struct message_view view = message_view_of(message);
+        bool is_user = view.role != NULL && strcmp(view.role, "user") == 0;
         json_t **text = is_user ? prompt : system;
-        if (*text != NULL || !(is_user || is_instruction_role(role)))
+        if (*text != NULL || !json_is_string(view.content) || !(is_user || is_instruction_role(view.role)))
             return false;
-        *text = json_object_get(message, "content");
-        if (!json_is_string(*text))
-            return false;
+        *text = view.content;
     }
     return *prompt != NULL;
 }
