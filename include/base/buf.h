@@ -24,6 +24,8 @@ void buf_clear(struct buf *buf);   /* length 0, overflow forgotten, memory kept 
 
 bool buf_append(struct buf *buf, const void *bytes, size_t length);
 bool buf_append_text(struct buf *buf, const char *text);
+char *buf_extend(struct buf *buf, size_t length); /* so many bytes more, which the caller fills; NULL on overflow */
+bool buf_reserve(struct buf *buf, size_t length); /* makes room for so many bytes more; false on overflow */
 bool buf_append_integer(struct buf *buf, int64_t integer); /* in decimal digits */
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

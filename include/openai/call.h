@@ -29,6 +29,13 @@ struct call_request {
 
 enum { CALL_MAX_CHOICES = 128, CALL_MAX_STOPS = 16 };
 
+/* Checked values of OpenAI's parameters, by their rows in the table of parameters: those that are there stand side by
+ * side, in the table's order. */
+struct call_params {
+    uint64_t rows;   /* a bit for each row that has a value */
+    json_t **values; /* owned, the array and what is in it */
+};
+
 struct call {
     const struct endpoint *endpoint;
     char *alias;        /* the model id that the client named; NULL where the endpoint needs none */
@@ -38,9 +45,10 @@ struct call {
     char id[48];        /* of the answer: "chatcmpl-…" */
     int64_t created_s;
 
-    json_t *body;     /* the decoded request object, whole; owned; NULL for requests without one */
-    json_t *messages; /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
-    json_t *params;   /* owned object: canonical name → checked value, for mapping; nulls left out */
+    json_t *body;              /* the decoded request object, whole; owned; NULL for requests without one */
+    json_t *messages;          /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
+    struct call_params params; /* by canonical name, for mapping; nulls left out */
+    bool has_extensions;       /* the body has members that OpenAI does not know */
 
     /* filled by mapping_input */
     json_t *ignored;               /* owned array of names left out or clamped, in the client's spelling */
@@ -49,11 +57,11 @@ struct call {
     enum reasoning_mode reasoning; /* where the model's thoughts go */
     size_t prompt_bytes;           /* text sent to the model, for estimating usage */
     char *seed_input;              /* owned; the input that got the seed; NULL = none */
-    json_t *uploads;               /* owned array; NULL = none. Its items are strings of the input itself, data: URIs that
-                                      are too large for it: to be uploaded, and replaced in place by the file's URL */
+    json_t *uploads; /* owned array; NULL = none. Its items are strings of the input itself, data: URIs that
+                        are too large for it: to be uploaded, and replaced in place by the file's URL */
 
     /* filled by the endpoint's finish */
-    const char *usage_source; /* "reported" or "estimated"; NULL where the answer has no usage */
+    const char *usage_source;            /* "reported" or "estimated"; NULL where the answer has no usage */
     int64_t input_tokens, output_tokens; /* what that usage says */
 
     /* the endpoint's own, while it streams */

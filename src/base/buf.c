@@ -34,7 +34,7 @@ void buf_clear(struct buf *buf)
 
 /* Makes room for `length` more bytes and their NUL. An overflow is final until the buf is cleared: text with a
  * hole in its middle would be worse than none. */
-static bool reserve(struct buf *buf, size_t length)
+bool buf_reserve(struct buf *buf, size_t length)
 {
     if (buf->overflowed || length > buf->maximum - buf->length) {
         buf->overflowed = true;
@@ -50,18 +50,26 @@ static bool reserve(struct buf *buf, size_t length)
         capacity = needed;
     buf->data = xrealloc(buf->data, capacity);
     buf->capacity = capacity;
+    buf->data[buf->length] = '\0';
     return true;
+}
+
+char *buf_extend(struct buf *buf, size_t length)
+{
+    if (!buf_reserve(buf, length))
+        return NULL;
+    char *place = buf->data + buf->length;
+    place[length] = '\0';
+    buf->length += length;
+    return place;
 }
 
 bool buf_append(struct buf *buf, const void *bytes, size_t length)
 {
-    if (!reserve(buf, length))
-        return false;
-    if (length)
-        memcpy(buf->data + buf->length, bytes, length);
-    buf->length += length;
-    buf->data[buf->length] = '\0';
-    return true;
+    char *place = buf_extend(buf, length);
+    if (place != NULL && length > 0)
+        memcpy(place, bytes, length);
+    return place != NULL;
 }
 
 bool buf_append_text(struct buf *buf, const char *text)
@@ -94,7 +102,7 @@ bool buf_printf(struct buf *buf, const char *format, ...)
     int length = vsnprintf(room > 0 ? buf->data + buf->length : NULL, room, format, arguments);
     va_end(arguments);
     ensure(length >= 0);
-    bool fits = reserve(buf, (size_t)length);
+    bool fits = buf_reserve(buf, (size_t)length);
     if (fits && (size_t)length >= room)
         vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
     if (fits)

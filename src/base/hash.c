@@ -1,6 +1,7 @@
 /* SipHash-2-4 with an output of 128 bits, fed piece by piece. */
 #include "base/hash.h"
 
+#include <endian.h>
 #include <string.h>
 
 static uint64_t rotate(uint64_t word, unsigned bits)
@@ -10,32 +11,36 @@ static uint64_t rotate(uint64_t word, unsigned bits)
 
 static uint64_t read_word(const unsigned char *bytes)
 {
-    uint64_t word = 0;
-    for (unsigned i = 0; i < 8; i++)
-        word |= (uint64_t)bytes[i] << (8 * i);
-    return word;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return le64toh(word);
 }
 
 static void write_word(unsigned char *bytes, uint64_t word)
 {
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(word >> (8 * i));
+    word = htole64(word);
+    memcpy(bytes, &word, sizeof word);
 }
 
 static void mix(uint64_t v[4], int rounds)
 {
+    uint64_t a = v[0], b = v[1], c = v[2], d = v[3];
     for (int i = 0; i < rounds; i++) {
-        v[0] += v[1];
-        v[1] = rotate(v[1], 13) ^ v[0];
-        v[0] = rotate(v[0], 32);
-        v[2] += v[3];
-        v[3] = rotate(v[3], 16) ^ v[2];
-        v[0] += v[3];
-        v[3] = rotate(v[3], 21) ^ v[0];
-        v[2] += v[1];
-        v[1] = rotate(v[1], 17) ^ v[2];
-        v[2] = rotate(v[2], 32);
+        a += b;
+        b = rotate(b, 13) ^ a;
+        a = rotate(a, 32);
+        c += d;
+        d = rotate(d, 16) ^ c;
+        a += d;
+        d = rotate(d, 21) ^ a;
+        c += b;
+        b = rotate(b, 17) ^ c;
+        c = rotate(c, 32);
     }
+    v[0] = a;
+    v[1] = b;
+    v[2] = c;
+    v[3] = d;
 }
 
 static void add_word(struct hash *hash, uint64_t word)

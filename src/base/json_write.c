@@ -34,14 +34,11 @@ static bool append_escaped(struct buf *out, char byte)
     return (unsigned char)byte < 0x20 && buf_printf(out, "\\u%04X", (unsigned)(unsigned char)byte);
 }
 
-/* A tree may hold strings that nobody has looked at. They are not repaired here: whoever made one has made a mistake.
- */
-static bool append_text(struct buf *out, const char *text, size_t length)
+static bool append_with_escapes(struct buf *out, const char *text, size_t length, size_t plain)
 {
     if (!buf_append(out, "\"", 1))
         return false;
-    for (size_t at = 0; at < length;) {
-        size_t plain = json_plain_length(text + at, length - at);
+    for (size_t at = 0; at < length; plain = json_plain_length(text + at, length - at)) {
         if (!buf_append(out, text + at, plain))
             return false;
         at += plain;
@@ -49,6 +46,22 @@ static bool append_text(struct buf *out, const char *text, size_t length)
             return false;
     }
     return buf_append(out, "\"", 1);
+}
+
+/* A tree may hold strings that nobody has looked at. They are not repaired here: whoever made one has made a mistake.
+ */
+static bool append_text(struct buf *out, const char *text, size_t length)
+{
+    size_t plain = json_plain_length(text, length);
+    if (plain < length)
+        return append_with_escapes(out, text, length, plain);
+    char *place = buf_extend(out, length + 2);
+    if (place == NULL)
+        return false;
+    place[0] = '"';
+    memcpy(place + 1, text, length);
+    place[length + 1] = '"';
+    return true;
 }
 
 /* Appends what has four decimals at most, as people write numbers. False where it has more: then printf has to work out

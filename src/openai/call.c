@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "parameters_int.h"
 
 /* Whoever sends thousands of unknown names gets this many back: the header has to stay a header, and looking for
  * repetitions has to stay cheap. */
@@ -22,7 +23,7 @@ void call_dispose(struct call *call)
     free(call->alias);
     free(call->seed_input);
     json_decref(call->body);
-    json_decref(call->params);
+    params_dispose(&call->params);
     json_decref(call->ignored);
     json_decref(call->stops);
     json_decref(call->uploads);

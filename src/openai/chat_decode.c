@@ -71,8 +71,7 @@ static bool decode_stream(struct call *call, struct error *err)
 static bool decode_params(struct call *call, struct error *err)
 {
     struct parameter_set given = parameters_in(call->body);
-    call->params = json_object();
-    ensure(call->params != NULL);
+    call->has_extensions = parameters_count(&given) < json_object_size(call->body);
     for (const struct parameter *row; (row = parameters_next(&given)) != NULL;) {
         json_t *value;
         if (row->class == CLASS_ENDPOINT)
@@ -81,11 +80,12 @@ static bool decode_params(struct call *call, struct error *err)
             return false;
         if (value == NULL)
             continue;
-        if (json_object_get(call->params, row->canonical) == NULL)
-            ensure(json_object_set(call->params, row->canonical, value) == 0);
-        json_decref(value);
+        if (params_get(&call->params, row) == NULL)
+            params_set(&call->params, row, value);
+        else
+            json_decref(value);
     }
-    const json_t *n = json_object_get(call->params, "n");
+    const json_t *n = params_find(&call->params, "n");
     call->n = n == NULL ? 1 : (int)json_integer_value(n);
     return true;
 }

@@ -142,8 +142,11 @@ void chat_take_items(json_t *body)
     static const char *const idle[] = {"input",      "instructions", "reasoning",          "text",
                                        "include",    "truncation",   "context_management", "max_tool_calls",
                                        "background", "conversation"};
-    json_t *input = json_object_get(body, "input"), *messages = json_object_get(body, "messages");
-    if ((messages != NULL && !json_is_null(messages)) || !(json_is_string(input) || json_is_array(input)))
+    json_t *input = json_object_get(body, "input");
+    if (!json_is_string(input) && !json_is_array(input))
+        return;
+    const json_t *messages = json_object_get(body, "messages");
+    if (messages != NULL && !json_is_null(messages))
         return;
     json_t *text = json_object_get(body, "text"), *reasoning = json_object_get(body, "reasoning");
     set(body, "messages", messages_of(body, input));

@@ -32,6 +32,20 @@ static const struct text_part {
     {"refusal", "refusal"},
 };
 
+struct message_view message_view_of(const json_t *message)
+{
+    struct message_view view = {0};
+    json_t *members = (json_t *)message; /* jansson walks nothing that is const */
+    for (void *at = json_object_iter(members); at != NULL; at = json_object_iter_next(members, at)) {
+        const char *key = json_object_iter_key(at);
+        if (strcmp(key, "role") == 0)
+            view.role = json_string_value(json_object_iter_value(at));
+        else if (strcmp(key, "content") == 0)
+            view.content = json_object_iter_value(at);
+    }
+    return view;
+}
+
 bool message_missing(const char *path, struct error *err)
 {
     return error_set(err, ERROR_MISSING_PARAMETER, path, "`%s` is missing.", path);
@@ -152,10 +166,9 @@ static const struct role *find_role(const char *name)
 /* A role that asks for nothing more, and a text: most messages are that, and need no path to tell what is wrong. */
 static bool is_plain(const json_t *message)
 {
-    const char *name = json_text(message, "role");
-    const struct role *role = name != NULL ? find_role(name) : NULL;
-    return role != NULL && role->required == NULL && json_is_string(json_object_get(message, "content")) &&
-           json_object_size(message) == 2;
+    struct message_view view = message_view_of(message);
+    const struct role *role = view.role != NULL ? find_role(view.role) : NULL;
+    return role != NULL && role->required == NULL && json_is_string(view.content) && json_object_size(message) == 2;
 }
 
 static bool check_message(const json_t *message, size_t index, size_t *media_count, struct error *err)

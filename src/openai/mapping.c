@@ -9,10 +9,29 @@
 #include "base/json.h"
 #include "mapping_int.h"
 
+enum { PLACED_STEP = 16 };
+
+void mapping_note_placed(struct mapping *mapping, const char *name)
+{
+    struct placed_inputs *placed = &mapping->placed;
+    if (placed->count % PLACED_STEP == 0)
+        placed->names = xrealloc(placed->names, (placed->count + PLACED_STEP) * sizeof *placed->names);
+    placed->names[placed->count++] = name;
+}
+
+bool mapping_has_placed(const struct mapping *mapping, const char *name)
+{
+    for (size_t i = 0; i < mapping->placed.count; i++)
+        if (strcmp(mapping->placed.names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* The names of inputs come out of parsed text, so they are UTF-8. */
 void mapping_place(struct mapping *mapping, const char *name, json_t *value)
 {
-    ensure(value != NULL && json_object_set_new(mapping->input, name, value) == 0);
-    ensure(json_object_set_new(mapping->placed, name, json_true()) == 0);
+    ensure(value != NULL && json_object_setn_new_nocheck(mapping->input, name, strlen(name), value) == 0);
+    mapping_note_placed(mapping, name);
 }
 
 bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *value, bool *changed)
@@ -22,7 +41,7 @@ bool mapping_place_fitting(struct mapping *mapping, const char *name, json_t *va
     *changed = false;
     ensure(value != NULL);
     /* What is there already came first because it matters more: the messages, for one. */
-    bool is_free = json_object_get(mapping->placed, name) == NULL;
+    bool is_free = !mapping_has_placed(mapping, name);
     if (is_free && input == NULL) {
         mapping_place(mapping, name, value);
         return true;
@@ -67,7 +86,7 @@ bool mapping_check(const struct route *route, struct error *err)
 /* "No limit" counts as not given; any other value, even one that asks for nothing, is the client's word. */
 static bool client_decided(const struct call *call, const struct parameter *row)
 {
-    if (json_object_get(call->params, row->canonical) != NULL)
+    if (params_get(&call->params, row) != NULL)
         return true;
     return row->type != TYPE_TOKENS && parameter_given(row->canonical, call->body) != NULL;
 }
@@ -79,12 +98,12 @@ static bool merge_defaults(struct mapping *mapping, struct error *err)
     for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
         json_t *value;
         if (row->class == CLASS_ENDPOINT || client_decided(mapping->call, row) ||
-            json_object_get(mapping->params, row->canonical) != NULL)
+            params_get(&mapping->merged, row) != NULL)
             continue;
         if (!read_default(row, defaults, &value, err))
             return false;
         if (value != NULL)
-            ensure(json_object_set_new(mapping->params, row->canonical, value) == 0);
+            params_set(&mapping->merged, row, value);
     }
     return true;
 }
@@ -108,7 +127,7 @@ static void drop_params(struct mapping *mapping)
         const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
         if (given != NULL)
             call_ignore(mapping->call, given->name);
-        json_object_del(mapping->params, row->canonical);
+        params_remove(&mapping->merged, row);
         if (row->way == WAY_CHOICES)
             mapping->call->n = 1;
     }
@@ -117,15 +136,16 @@ static void drop_params(struct mapping *mapping)
 static bool merge_params(struct mapping *mapping, struct error *err)
 {
     const struct route *route = mapping->model.route;
-    json_t *given = mapping->call->params;
-    bool is_as_given = given != NULL && json_object_size(route->params) == 0 && route->dropped_count == 0;
-    mapping->params = is_as_given ? json_incref(given) : json_object();
-    ensure(mapping->params != NULL);
-    if (is_as_given)
+    const struct call_params *given = &mapping->call->params;
+    mapping->params = given;
+    if (json_object_size(route->params) == 0 && route->dropped_count == 0)
         return true;
+    mapping->params = &mapping->merged;
     if (!merge_defaults(mapping, err))
         return false;
-    ensure(given == NULL || json_object_update(mapping->params, given) == 0);
+    struct parameter_set set = params_rows(given);
+    for (const struct parameter *row; (row = parameters_next(&set)) != NULL;)
+        params_set(&mapping->merged, row, json_incref(params_get(given, row)));
     drop_params(mapping);
     return true;
 }
@@ -260,9 +280,9 @@ static bool place_reasoning(struct mapping *mapping, const struct parameter *row
 
 static bool place_params(struct mapping *mapping, struct error *err)
 {
-    struct parameter_set set = parameters_in(mapping->params);
+    struct parameter_set set = params_rows(mapping->params);
     for (const struct parameter *row; (row = parameters_next(&set)) != NULL;) {
-        json_t *value = json_object_get(mapping->params, row->canonical);
+        json_t *value = params_get(mapping->params, row);
         if (row->way == WAY_STOPS || row->way == WAY_CHOICES)
             continue; /* not for the model alone */
         if (row->way == WAY_REASONING) {
@@ -308,7 +328,7 @@ static int64_t sent_token_limit(const struct mapping *mapping)
 
 static void note_limits(struct mapping *mapping)
 {
-    const json_t *n = json_object_get(mapping->params, "n");
+    const json_t *n = params_find(mapping->params, "n");
     mapping->call->token_limit = sent_token_limit(mapping);
     if (n != NULL)
         mapping->call->n = (int)json_integer_value(n);
@@ -338,9 +358,8 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
         .call = call,
         .model = model_view_of(route, schema),
         .input = configured_input(route),
-        .placed = json_object(),
     };
-    ensure(mapping.input != NULL && mapping.placed != NULL);
+    ensure(mapping.input != NULL);
     mapping.token_limit = mapping_input_name(&mapping.model, parameter_find("max_tokens"));
     call->reasoning = route->reasoning;
     bool fine = merge_params(&mapping, err) && mapping_place_messages(&mapping, err) && place_params(&mapping, err);
@@ -353,8 +372,8 @@ json_t *mapping_input(struct call *call, const struct route *route, const struct
         json_decref(mapping.input);
         mapping.input = NULL;
     }
-    json_decref(mapping.placed);
-    json_decref(mapping.params);
+    free(mapping.placed.names);
+    params_dispose(&mapping.merged);
     return mapping.input;
 }
 

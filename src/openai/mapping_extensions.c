@@ -108,13 +108,9 @@ static bool map_mentions(const json_t *map, const char *input)
 
 static bool has_placed_token_limit(const struct mapping *mapping)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(mapping->placed, name, value)
-    {
-        if (mapping_is_token_limit(mapping, name))
+    for (size_t i = 0; i < mapping->placed.count; i++)
+        if (mapping_is_token_limit(mapping, mapping->placed.names[i]))
             return true;
-    }
     return false;
 }
 
@@ -122,7 +118,7 @@ static bool has_placed_token_limit(const struct mapping *mapping)
 static bool is_input(const struct mapping *mapping, const char *name)
 {
     const struct model_view *model = &mapping->model;
-    if (json_object_get(mapping->placed, name) != NULL || mapping_is_dropped(model->route, name))
+    if (mapping_has_placed(mapping, name) || mapping_is_dropped(model->route, name))
         return false;
     bool is_known =
         model->schema != NULL ? model_schema_find(model->schema, name) != NULL : parameter_is_common_input(name);
@@ -149,6 +145,8 @@ bool mapping_place_extensions(struct mapping *mapping, struct error *err)
 {
     const char *name;
     json_t *value;
+    if (!mapping->call->has_extensions)
+        return true;
     json_object_foreach(mapping->call->body, name, value)
     {
         bool changed = false;
@@ -226,7 +224,7 @@ static bool refuse_without(const struct model_view *model, const struct model_in
  * meant to stay empty, as a prompt beside messages. NULL where it takes neither. */
 static json_t *required_value(const struct mapping *mapping, const struct model_input *input)
 {
-    bool changed = false, is_placed = json_object_get(mapping->placed, input->name) != NULL;
+    bool changed = false, is_placed = mapping_has_placed(mapping, input->name);
     json_t *value = NULL, *fitted = NULL;
     if (input->fallback != NULL && !json_is_null(input->fallback))
         value = json_deep_copy(input->fallback);

@@ -32,16 +32,28 @@ struct model_view {
  * schema lacks, the schema is a placeholder: what the operator says is right. */
 struct model_view model_view_of(const struct route *route, const struct model_schema *schema);
 
+/* The inputs filled on OpenAI's terms; nobody else may fill them. A request has few. The names belong to what lasts
+ * longer than the mapping: the schema, the route, the request. */
+struct placed_inputs {
+    const char **names;
+    size_t count;
+};
+
 struct mapping {
     struct call *call;
     struct model_view model;
-    json_t *params; /* canonical name → value: the request's, and the route's where the request has none */
-    json_t *input;  /* what the model will get */
-    json_t *placed; /* an object whose keys are the inputs filled on OpenAI's terms; nobody else may fill them */
+    const struct call_params *params; /* the request's, and the route's where the request has none */
+    struct call_params merged;        /* where the route has any */
+    json_t *input;                    /* what the model will get */
+    struct placed_inputs placed;
     const char *token_limit; /* the model's input for the limit on output tokens; NULL where it has none */
 };
 
 /* --- mapping.c --- */
+
+/* From now on the input counts as filled; and does it? */
+void mapping_note_placed(struct mapping *mapping, const char *name);
+bool mapping_has_placed(const struct mapping *mapping, const char *name);
 
 /* Fills an input; takes the reference to `value`. */
 void mapping_place(struct mapping *mapping, const char *name, json_t *value);

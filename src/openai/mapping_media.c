@@ -77,7 +77,7 @@ bool mapping_has_media(const struct mapping *mapping)
 {
     for (int i = 0; i < MEDIA_KIND_COUNT; i++) {
         const char *name = input_for(&mapping->model, (enum media_kind)i);
-        if (name != NULL && json_object_get(mapping->placed, name) != NULL)
+        if (name != NULL && mapping_has_placed(mapping, name))
             return true;
     }
     return false;
@@ -395,15 +395,21 @@ static void note_uploads_in(struct call *call, const json_t *content)
 
 bool mapping_place_media(struct mapping *mapping, bool keeps_parts, json_t **rest, struct error *err)
 {
-    struct call *call = mapping->call;
-    struct taking taking = {.mapping = mapping};
-    if (keeps_parts || !has_media(call->messages)) {
-        size_t index;
-        json_t *message;
-        json_array_foreach(call->messages, index, message) note_uploads_in(call, json_object_get(message, "content"));
-        *rest = json_incref(call->messages);
+    json_t *messages = mapping->call->messages, *message;
+    size_t index;
+    if (!has_media(messages)) {
+        *rest = json_incref(messages);
         return true;
     }
+    if (keeps_parts) {
+        json_array_foreach(messages, index, message)
+        {
+            note_uploads_in(mapping->call, json_object_get(message, "content"));
+        }
+        *rest = json_incref(messages);
+        return true;
+    }
+    struct taking taking = {.mapping = mapping};
     for (int i = 0; i < MEDIA_KIND_COUNT; i++)
         taking.names[i] = input_for(&mapping->model, (enum media_kind)i);
     bool fine = place_taken(&taking, rest, err);

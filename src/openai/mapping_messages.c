@@ -11,8 +11,8 @@
 
 json_t *mapping_text(const struct buf *text)
 {
-    json_t *value = json_string_of(buf_text(text), text->length);
-    ensure(value != NULL); /* made of parsed strings, so it is UTF-8 */
+    json_t *value = json_stringn_nocheck(buf_text(text), text->length); /* made of parsed strings, so it is UTF-8 */
+    ensure(value != NULL);
     return value;
 }
 
@@ -21,7 +21,7 @@ void mapping_block(struct mapping *mapping, const char *name)
     if (name == NULL)
         return;
     json_object_del(mapping->input, name);
-    ensure(json_object_set_new(mapping->placed, name, json_true()) == 0);
+    mapping_note_placed(mapping, name);
 }
 
 json_t *mapping_with_default_instructions(const struct mapping *mapping, json_t *messages)
@@ -221,8 +221,26 @@ static bool refuse_text(struct mapping *mapping, const struct buf *system, const
                      mapping_quote_alias(mapping, alias));
 }
 
-bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
-                          struct error *err)
+/* Most conversations are one question, perhaps with instructions: their texts are sent as they stand there, and nothing
+ * is copied. False, and nothing is done, where a text has to be put together, or is empty or too large. */
+static bool place_as_written(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages)
+{
+    json_t *system, *prompt;
+    if (inputs->prompt == NULL || !prompt_is_written(messages, &system, &prompt))
+        return false;
+    size_t system_bytes = json_string_length(system), prompt_bytes = json_string_length(prompt);
+    if (prompt_bytes == 0 || (inputs->system == NULL && system_bytes > 0) || system_bytes > MESSAGES_MAX_BYTES ||
+        prompt_bytes > MESSAGES_MAX_BYTES)
+        return false;
+    if (inputs->system != NULL && system != NULL)
+        mapping_place(mapping, inputs->system, json_incref(system));
+    mapping_place(mapping, inputs->prompt, json_incref(prompt));
+    mapping->call->prompt_bytes = system_bytes + prompt_bytes;
+    return true;
+}
+
+static bool place_composed(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
+                           struct error *err)
 {
     struct buf system, prompt;
     buf_init(&system, MESSAGES_MAX_BYTES);
@@ -237,6 +255,12 @@ bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inp
     return fine;
 }
 
+bool mapping_place_prompt(struct mapping *mapping, const struct conversation_inputs *inputs, const json_t *messages,
+                          struct error *err)
+{
+    return place_as_written(mapping, inputs, messages) || place_composed(mapping, inputs, messages, err);
+}
+
 static size_t count_characters(const char *text)
 {
     size_t count = 0;
@@ -249,7 +273,9 @@ static size_t count_characters(const char *text)
 static bool check_size(const struct mapping *mapping, const char *name, struct error *err)
 {
     const struct model_input *input = name != NULL ? model_schema_find(mapping->model.schema, name) : NULL;
-    const json_t *value = input != NULL ? json_object_get(mapping->input, name) : NULL;
+    if (input == NULL || (input->value.max_length == 0 && input->value.max_items == 0))
+        return true;
+    const json_t *value = json_object_get(mapping->input, name);
     size_t most = json_is_string(value) ? input->value.max_length : value != NULL ? input->value.max_items : 0;
     if (most == 0 ||
         (json_is_string(value) ? count_characters(json_string_value(value)) : json_array_size(value)) <= most)
@@ -290,7 +316,7 @@ static bool place_by_kind(struct mapping *mapping, const struct conversation_inp
     case CONVERSATION_PROMPT:
         break;
     }
-    return mapping_place_prompt(mapping, inputs, messages, err);
+    return place_composed(mapping, inputs, messages, err);
 }
 
 bool mapping_place_messages(struct mapping *mapping, struct error *err)
@@ -299,6 +325,9 @@ bool mapping_place_messages(struct mapping *mapping, struct error *err)
     json_t *messages = NULL;
     if (mapping->call->messages == NULL)
         return true;
+    /* Where all is text no media have to be looked for. */
+    if (inputs.kind == CONVERSATION_PROMPT && place_as_written(mapping, &inputs, mapping->call->messages))
+        return check_sizes(mapping, &inputs, err);
     bool as_they_are = keeps_parts(mapping) && inputs.kind <= CONVERSATION_TEXT;
     if (!mapping_place_media(mapping, as_they_are, &messages, err))
         return false;

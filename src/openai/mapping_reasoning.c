@@ -71,7 +71,7 @@ static int64_t token_limit(const struct mapping *mapping)
         return 0;
     const json_t *sent = json_object_get(mapping->input, name), *own = json_object_get(mapping->call->body, name);
     const struct model_input *input = model_schema_find(mapping->model.schema, name);
-    if (json_object_get(mapping->placed, name) == NULL && json_is_number(own))
+    if (!mapping_has_placed(mapping, name) && json_is_number(own))
         sent = own; /* by the model's own name, which is placed last */
     if (sent == NULL && input != NULL)
         sent = input->fallback;

@@ -121,7 +121,7 @@ static void tell_model(struct mapping *mapping, const char *name, const json_t *
 void mapping_place_stops(struct mapping *mapping)
 {
     const char *name = NULL;
-    json_t *stops = json_object_get(mapping->params, "stop");
+    json_t *stops = params_find(mapping->params, "stop");
     if (stops == NULL)
         return;
     mapping->call->stops = json_incref(stops);

@@ -171,6 +171,11 @@ struct parameter_set parameters_in(const json_t *object)
     return set;
 }
 
+size_t parameters_count(const struct parameter_set *set)
+{
+    return (size_t)__builtin_popcountll(set->bits);
+}
+
 const struct parameter *parameters_next(struct parameter_set *set)
 {
     if (set->bits == 0)
@@ -218,10 +223,13 @@ static bool choice_says_nothing(const json_t *choice, const json_t *tools)
     return is_text(choice, "auto") || (is_text(choice, "none") && !has_tools);
 }
 
-/* Many clients send every parameter with its default. Such a value asks for nothing, so nothing is refused for it. */
+/* Many clients send every parameter with its default. Such a value asks for nothing, so nothing is refused for it.
+ * Numbers that are no counts, and texts, always ask for something. */
 static bool says_nothing(const struct parameter *row, const json_t *value, const json_t *source)
 {
     const char *name = row->canonical;
+    if (row->type == TYPE_NUMBER || row->type == TYPE_TOKENS || row->type == TYPE_SEED || row->type == TYPE_TEXT)
+        return false;
     if (strcmp(name, "tools") == 0 || strcmp(name, "functions") == 0 || strcmp(name, "logit_bias") == 0 ||
         strcmp(name, "stop") == 0)
         return is_empty(value);

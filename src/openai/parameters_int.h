@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "openai/call.h"
 
 /* What a parameter is to the answer, and so what happens where the model has no input for it. */
 enum parameter_class {
@@ -48,7 +49,7 @@ enum parameter_way {
 
 struct parameter {
     const char *name;      /* as clients spell it */
-    const char *canonical; /* the key in call->params and in route->map; several names may share one */
+    const char *canonical; /* the key in route->map, and the row of call->params; several names may share one */
     const char *input; /* the name of most models' input, where no schema is known; NULL where there is no such name */
     enum parameter_type type;
     double minimum, maximum;
@@ -70,6 +71,23 @@ struct parameter_set {
 
 /* The rows whose names are among the members of `object`, which may be NULL: a request has few, the table many. */
 struct parameter_set parameters_in(const json_t *object);
+
+/* How many rows are in the set. */
+size_t parameters_count(const struct parameter_set *set);
+
+/* The rows that have a value. */
+struct parameter_set params_rows(const struct call_params *params);
+
+/* The value of the row's canonical name; NULL where there is none. Borrowed. */
+json_t *params_get(const struct call_params *params, const struct parameter *row);
+
+/* The same by the canonical name itself. */
+json_t *params_find(const struct call_params *params, const char *canonical);
+
+/* Sets the value of the row's canonical name, over one that is there; takes the reference. */
+void params_set(struct call_params *params, const struct parameter *row, json_t *value);
+void params_remove(struct call_params *params, const struct parameter *row);
+void params_dispose(struct call_params *params);
 
 /* Takes the first row, in the table's order, out of the set; NULL where it is empty. */
 const struct parameter *parameters_next(struct parameter_set *set);

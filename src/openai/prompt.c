@@ -8,6 +8,7 @@
 
 #include "base/ensure.h"
 #include "base/json.h"
+#include "chat_messages_int.h"
 #include "prompt_int.h"
 
 enum { PATH_BYTES = 64 };
@@ -27,10 +28,14 @@ static bool has_role(const json_t *message, const char *role)
     return name != NULL && strcmp(name, role) == 0;
 }
 
+static bool is_instruction_role(const char *role)
+{
+    return role != NULL && (strcmp(role, "system") == 0 || strcmp(role, "developer") == 0);
+}
+
 bool prompt_is_instruction(const json_t *message)
 {
-    const char *name = json_text(message, "role");
-    return name != NULL && (strcmp(name, "system") == 0 || strcmp(name, "developer") == 0);
+    return is_instruction_role(json_text(message, "role"));
 }
 
 static const json_t *part_text(const json_t *part)
@@ -253,6 +258,23 @@ bool prompt_is_one_turn(const json_t *messages)
 {
     size_t last = 0;
     return count_turns(messages, &last) == 1 && has_role(json_array_get(messages, last), "user");
+}
+
+bool prompt_is_written(const json_t *messages, json_t **system, json_t **prompt)
+{
+    size_t index;
+    json_t *message;
+    *system = *prompt = NULL;
+    json_array_foreach(messages, index, message)
+    {
+        struct message_view view = message_view_of(message);
+        bool is_user = view.role != NULL && strcmp(view.role, "user") == 0;
+        json_t **text = is_user ? prompt : system;
+        if (*text != NULL || !json_is_string(view.content) || !(is_user || is_instruction_role(view.role)))
+            return false;
+        *text = view.content;
+    }
+    return *prompt != NULL;
 }
 
 bool prompt_from_messages(const json_t *messages, struct buf *system, struct buf *prompt, struct error *err)

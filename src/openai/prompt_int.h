@@ -16,6 +16,10 @@ bool prompt_part_is_text(const json_t *part);
 bool prompt_is_instruction(const json_t *message);
 bool prompt_has_instructions(const json_t *messages);
 
+/* Is it one user turn, and at most one message of instructions, each with a text for its content? Gives the two, which
+ * stay the messages' own; `*system` is NULL without instructions. */
+bool prompt_is_written(const json_t *messages, json_t **system, json_t **prompt);
+
 /* How many messages are no instructions. */
 size_t prompt_count_turns(const json_t *messages);
 

@@ -4,26 +4,31 @@
  * api_stream.c): the token goes to no host that an answer names. */
 #include "replicate/api.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ensure.h"
 #include "base/json.h"
 
-enum { CANCEL_AFTER_LEAST_S = 5, PREFER_WAIT_LONGEST_S = 60 };
+enum { CANCEL_AFTER_LEAST_S = 5, PREFER_WAIT_LONGEST_S = 60, BODY_FRAME_BYTES = 128, MEMBER_BYTES = 32 };
+
+static bool is_plain(char byte)
+{
+    char small = (char)(byte | 0x20);
+    return (small >= 'a' && small <= 'z') || (byte >= '-' && byte <= '9') || byte == '_' || byte == '~';
+}
 
 /* A name is checked where it is read; encoding it again keeps a slip there from choosing another path or host. */
 static bool append_path(struct buf *url, const char *path)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    for (const char *at = path; *at != '\0'; at++) {
-        bool is_plain = strchr(plain, *at) != NULL;
-        bool ok = is_plain ? buf_append(url, at, 1) : buf_printf(url, "%%%02X", (unsigned)(unsigned char)*at);
-        if (!ok)
-            return false;
+    const char *plain = path, *at = path;
+    for (; *at != '\0'; at++) {
+        if (is_plain(*at))
+            continue;
+        buf_append(url, plain, (size_t)(at - plain));
+        buf_printf(url, "%%%02X", (unsigned)(unsigned char)*at);
+        plain = at + 1;
     }
-    return true;
+    return buf_append(url, plain, (size_t)(at - plain));
 }
 
 static bool append_named(struct buf *url, const char *base_url, const char *collection, const char *name)
@@ -55,10 +60,22 @@ bool api_create_url(const struct job *job, const char *version, struct buf *url)
     return named_url(job, "/models/", "/predictions", url);
 }
 
+/* The bytes of most bodies are those of their texts: with room for them they need not grow. */
+static void make_room(struct buf *body, const json_t *input)
+{
+    json_t *members = (json_t *)input; /* jansson walks nothing that is const */
+    size_t bytes = BODY_FRAME_BYTES;
+    for (void *at = json_object_iter(members); at != NULL; at = json_object_iter_next(members, at))
+        bytes += MEMBER_BYTES + json_string_length(json_object_iter_value(at));
+    size_t most = body->maximum - body->length;
+    buf_reserve(body, bytes < most ? bytes : most);
+}
+
 bool api_create_body(const struct job *job, const char *version, struct buf *body)
 {
     /* The top level is strict upstream: any key but these two is refused. */
     const char *sent = version_to_send(job, version);
+    make_room(body, job->input);
     if (!buf_append_text(body, "{"))
         return false;
     if (sent != NULL && !(buf_append_text(body, "\"version\":") && json_append_string(body, sent, strlen(sent)) &&
@@ -91,13 +108,25 @@ bool api_document_url(const char *base_url, const struct target *target, struct 
     return target->kind != TARGET_VERSION || (buf_append_text(url, "/versions/") && append_path(url, target->version));
 }
 
+/* Writes the digits, and gives the place behind them: each prediction has two such headers, and printf takes hundreds
+ * of instructions for each. */
+static char *write_digits(char *out, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    for (; number > 0 || at == sizeof digits; number /= 10)
+        digits[--at] = (char)('0' + number % 10);
+    memcpy(out, digits + at, sizeof digits - at);
+    return out + (sizeof digits - at);
+}
+
 void api_cancel_after(int64_t remaining_ms, char out[32])
 {
     /* Rounded up: Replicate must not end a prediction before its client's own deadline has passed. */
     int64_t seconds = remaining_ms <= 0 ? 0 : remaining_ms / 1000 + (remaining_ms % 1000 != 0);
     if (seconds < CANCEL_AFTER_LEAST_S)
         seconds = CANCEL_AFTER_LEAST_S;
-    snprintf(out, 32, "%" PRId64 "s", seconds);
+    memcpy(write_digits(out, seconds), "s", 2);
 }
 
 void api_prefer(int64_t wait_ms, char out[32])
@@ -110,5 +139,6 @@ void api_prefer(int64_t wait_ms, char out[32])
         seconds = 1;
     if (seconds > PREFER_WAIT_LONGEST_S)
         seconds = PREFER_WAIT_LONGEST_S;
-    snprintf(out, 32, "wait=%" PRId64, seconds);
+    memcpy(out, "wait=", 5);
+    *write_digits(out + 5, seconds) = '\0';
 }

@@ -8,6 +8,7 @@
 #include "base/ensure.h"
 #include "base/json.h"
 #include "openai/chat.h"
+#include "../../src/openai/parameters_int.h"
 
 enum { HELP_DOCUMENT_MAX_BYTES = 1 << 24 };
 
@@ -24,6 +25,17 @@ char *help_dump(const json_t *value)
     buf_init(&out, (size_t)1 << 26);
     ensure(json_append(&out, value));
     return buf_take(&out, NULL);
+}
+
+char *help_dump_params(const struct call *call)
+{
+    json_t *object = json_object();
+    struct parameter_set set = params_rows(&call->params);
+    for (const struct parameter *row; (row = parameters_next(&set)) != NULL;)
+        ensure(json_object_set(object, row->canonical, params_get(&call->params, row)) == 0);
+    char *text = help_dump(object);
+    json_decref(object);
+    return text;
 }
 
 const struct endpoint *help_chat(void)

@@ -23,6 +23,9 @@ json_t *help_json(const char *text);
 /* Compact JSON; the caller frees. */
 char *help_dump(const json_t *value);
 
+/* The checked parameters of a decoded call as a JSON object, dumped in the same way. */
+char *help_dump_params(const struct call *call);
+
 /* The row of chat completions. */
 const struct endpoint *help_chat(void);
 

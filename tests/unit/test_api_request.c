@@ -58,6 +58,20 @@ START_TEST(each_kind_of_target_has_its_path_and_body)
 }
 END_TEST
 
+START_TEST(a_body_may_be_exactly_as_large_as_its_room)
+{
+    struct buf exact, short_of_one;
+    name_target("acme/writer");
+    buf_init(&exact, strlen("{" INPUT "}"));
+    buf_init(&short_of_one, strlen("{" INPUT "}") - 1);
+    ck_assert(api_create_body(job, NULL, &exact));
+    ck_assert_str_eq(buf_text(&exact), "{" INPUT "}");
+    ck_assert(!api_create_body(job, NULL, &short_of_one));
+    buf_dispose(&exact);
+    buf_dispose(&short_of_one);
+}
+END_TEST
+
 START_TEST(later_urls_are_built_from_the_base_and_the_id)
 {
     name_target("acme/writer");
@@ -157,6 +171,7 @@ static Suite *request_suite(void)
     TCase *tcase = tcase_create("request");
     tcase_add_checked_fixture(tcase, make_job, drop_job);
     tcase_add_loop_test(tcase, each_kind_of_target_has_its_path_and_body, 0, ROWS(create_rows));
+    tcase_add_test(tcase, a_body_may_be_exactly_as_large_as_its_room);
     tcase_add_test(tcase, later_urls_are_built_from_the_base_and_the_id);
     tcase_add_loop_test(tcase, each_kind_of_target_has_a_document, 0, ROWS(document_rows));
     tcase_add_test(tcase, a_document_of_a_strange_name_is_nowhere_else);

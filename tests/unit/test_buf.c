@@ -50,6 +50,21 @@ START_TEST(exactly_the_maximum_fits)
 }
 END_TEST
 
+START_TEST(room_that_is_reserved_holds_nothing_yet)
+{
+    ck_assert(buf_reserve(&buf, 8));
+    assert_holds("");
+    const char *before = buf.data;
+    memcpy(buf_extend(&buf, 3), "123", 3);
+    ck_assert(buf_append_text(&buf, "45678"));
+    assert_holds("12345678");
+    ck_assert_ptr_eq(buf.data, before);
+    ck_assert_ptr_null(buf_extend(&buf, 1));
+    assert_holds("12345678");
+    ck_assert(buf.overflowed);
+}
+END_TEST
+
 START_TEST(one_byte_over_the_maximum_appends_nothing)
 {
     ck_assert(buf_append_text(&buf, "123"));
@@ -190,6 +205,7 @@ static Suite *buf_suite(void)
     tcase_add_test(tcase, a_new_buf_is_empty_text);
     tcase_add_test(tcase, appends_follow_each_other);
     tcase_add_test(tcase, exactly_the_maximum_fits);
+    tcase_add_test(tcase, room_that_is_reserved_holds_nothing_yet);
     tcase_add_test(tcase, one_byte_over_the_maximum_appends_nothing);
     tcase_add_test(tcase, printf_obeys_the_same_maximum);
     tcase_add_test(tcase, integers_are_written_in_decimal_to_their_least_and_greatest);

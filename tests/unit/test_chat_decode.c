@@ -166,7 +166,7 @@ START_TEST(a_decoded_call_knows_what_was_asked)
     ck_assert_str_eq(call.id, HELP_ID);
     ck_assert_int_eq(call.created_s, HELP_NOW_S);
     ck_assert_uint_eq(json_array_size(call.messages), 1);
-    char *params = help_dump(call.params);
+    char *params = help_dump_params(&call);
     ck_assert_str_eq(params, "{\"temperature\":0.5,\"n\":2}");
     ck_assert_ptr_null(call.ignored);
     ck_assert_ptr_null(call.stops);

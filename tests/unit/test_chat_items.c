@@ -52,7 +52,7 @@ START_TEST(parameters_get_the_names_of_a_chat)
             "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"}}",
             &err),
         "%s", err.message);
-    char *params = help_dump(call.params);
+    char *params = help_dump_params(&call);
     ck_assert_ptr_nonnull(strstr(params, "\"max_tokens\":50"));
     ck_assert_ptr_nonnull(strstr(params, "\"reasoning_effort\":\"low\""));
     ck_assert_ptr_nonnull(strstr(params, "\"verbosity\":\"low\""));
