@@ -96,7 +96,7 @@ struct exchange {
     char version[80];          /* the one that ran, for the log */
     int polls;
 
-    struct error error; /* what it was answered with; ERROR_NONE = an answer */
+    struct error *error; /* what it was answered with; owned; NULL = an answer */
     bool client_is_gone;
     struct timeline timeline;
     char request_id[REQUEST_ID_BYTES];
@@ -113,6 +113,12 @@ static inline bool exchange_is_running(const struct exchange *exchange)
 /* Adds what stands on every answer, whatever it is. */
 void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
+/* Of what it was answered with; ERROR_NONE = an answer, or nothing yet. */
+static inline enum error_kind exchange_error_kind(const struct exchange *exchange)
+{
+    return exchange->error == NULL ? ERROR_NONE : exchange->error->kind;
+}
+
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
 /* Holds so much of the memory for bodies, all in all; less than before changes nothing. False and err where there is no
  * room. It is given back with the answer. */
