@@ -40,7 +40,7 @@ struct call {
 
     json_t *body;     /* the decoded request object, whole; owned; NULL for requests without one */
     json_t *messages; /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
-    json_t *params;   /* owned object: canonical name → checked value, for mapping; nulls left out */
+    json_t *params;   /* owned object: canonical name → checked value, for mapping; nulls left out; NULL once forgotten */
 
     /* filled by mapping_input */
     json_t *ignored;               /* owned array of names left out or clamped, in the client's spelling */
@@ -64,7 +64,7 @@ struct call {
 void call_init(struct call *call);
 void call_dispose(struct call *call);
 
-/* Frees the messages once they are mapped: they may be large, and the wait for the model long. */
+/* Frees the messages and the parameters once they are mapped: they may be large, and the wait for the model long. */
 void call_forget_messages(struct call *call);
 
 /* Forgets what mapping and encoding have made of it, so that it can be mapped again for another model; only while its

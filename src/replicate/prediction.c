@@ -58,6 +58,7 @@ static void prediction_free(struct prediction *prediction)
     budget_unref(&prediction->budget);
     job_free(prediction->job);
     free(prediction->memory_key);
+    free(prediction->refused_version);
     free(prediction);
 }
 

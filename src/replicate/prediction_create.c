@@ -171,7 +171,8 @@ static bool note_wrong_form(struct prediction *prediction, const struct transfer
         return true;
     }
     model_memory_forget_version(prediction->engine->options.models, job->target.name);
-    memcpy(prediction->refused_version, prediction->version, sizeof prediction->refused_version);
+    free(prediction->refused_version);
+    prediction->refused_version = xstrdup(prediction->version);
     prediction->version[0] = '\0';
     return true;
 }
@@ -192,7 +193,7 @@ static bool try_by_name(struct prediction *prediction)
  * them remembered and was refused, another may have found in the same place. */
 static bool recall(struct prediction *prediction)
 {
-    return prediction->refused_version[0] == '\0' &&
+    return prediction->refused_version == NULL &&
            model_memory_version(prediction->engine->options.models, prediction->job->target.name, clock_now_ms(),
                                 prediction->version);
 }
@@ -343,7 +344,7 @@ static void resolved(struct prediction *prediction, const struct transfer_answer
         find_none(prediction, &error);
         return;
     }
-    if (strcmp(prediction->version, prediction->refused_version) == 0) {
+    if (prediction->refused_version != NULL && strcmp(prediction->version, prediction->refused_version) == 0) {
         error_set(&error, ERROR_MODEL_NOT_FOUND, NULL,
                   "Replicate runs the model %s neither by its name nor by its latest version, or %s token may not use "
                   "it. Check the name.",

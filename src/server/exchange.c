@@ -90,19 +90,29 @@ static void make_unique(char out[UNIQUE_BYTES])
     out[EACH] = '\0';
 }
 
+static char *make_request_id(const char *unique)
+{
+    enum { PREFIX_BYTES = 4, DIGITS = 32 };
+    char *id = xmalloc(PREFIX_BYTES + DIGITS + 1);
+    memcpy(id, "req_", PREFIX_BYTES);
+    memcpy(id + PREFIX_BYTES, unique, DIGITS);
+    id[PREFIX_BYTES + DIGITS] = '\0';
+    return id;
+}
+
 /* The client's own id when it is one that can stand in a header and a log line. */
 static void take_request_id(struct exchange *exchange)
 {
-    enum { CLIENT_ID_MAX_BYTES = 128, OWN_ID_DIGITS = 32 };
+    enum { CLIENT_ID_MAX_BYTES = 128 };
     const char *given = http_header(exchange->request, "x-request-id");
     size_t length = given == NULL ? 0 : strlen(given);
     bool is_usable = length > 0 && length <= CLIENT_ID_MAX_BYTES;
     for (size_t i = 0; is_usable && i < length; i++)
         is_usable = given[i] > 0x20 && given[i] < 0x7f;
     if (is_usable)
-        snprintf(exchange->request_id, sizeof exchange->request_id, "%s", given);
+        exchange->request_id = xstrdup(given);
     else
-        snprintf(exchange->request_id, sizeof exchange->request_id, "req_%.*s", OWN_ID_DIGITS, exchange->unique);
+        exchange->request_id = make_request_id(exchange->unique);
 }
 
 /* ---- answering ---- */
@@ -466,6 +476,7 @@ void exchange_sweep(struct exchange_lists *lists)
         free(exchange->client_token);
         free(exchange->model_id);
         free(exchange->error);
+        free(exchange->request_id);
         config_unref(exchange->config);
         free(exchange);
     }

@@ -129,7 +129,7 @@ void exchange_log(const struct exchange *exchange, bool sent)
         log_text("fallback", is_fallback ? exchange->call.alias : NULL),
         log_number("attempts", exchange->routes.attempts),
         log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
-        log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
+        log_text("version", exchange->version),
         log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
         log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
         log_text("usage", exchange->call.usage_source),

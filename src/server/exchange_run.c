@@ -130,7 +130,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->polls += outcome->polls;
     exchange_count_outcome(exchange, outcome);
     if (outcome->version[0] != '\0')
-        snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
+        exchange->version = outcome->version;
     note_outcome(exchange, outcome);
     if (!outcome->succeeded) {
         struct error error = outcome->error;
@@ -221,7 +221,6 @@ void exchange_let_go(struct exchange *exchange)
         join_unfollow(exchange->join);
     exchange_run_dispose(exchange);
     buf_clear(&exchange->prediction_ids);
-    exchange->version[0] = '\0';
     if (exchange->state == EXCHANGE_RUNNING)
         exchange_set_state(exchange, EXCHANGE_PREPARING);
 }
@@ -238,6 +237,7 @@ void exchange_run_dispose(struct exchange *exchange)
     free(exchange->ids);
     exchange->predictions = NULL;
     exchange->outcomes = NULL;
+    exchange->version = NULL;
     exchange->ids = NULL;
     exchange->choices = exchange->pending = 0;
 }
