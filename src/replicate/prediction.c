@@ -167,7 +167,7 @@ void prediction_report(struct prediction *prediction, const struct error *error)
     if (prediction->observer == NULL)
         return;
     struct outcome *outcome = outcome_new();
-    outcome->error = *error;
+    outcome_set_error(outcome, error);
     deliver(prediction, outcome);
 }
 

@@ -133,7 +133,7 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
         exchange->version = outcome->version;
     note_outcome(exchange, outcome);
     if (!outcome->succeeded) {
-        struct error error = outcome->error;
+        struct error error = *outcome->error;
         if (error.kind == ERROR_INVALID_VALUE)
             exchange_refresh_schema(exchange);
         mapping_name_param(&exchange->call, exchange->route, exchange->schema, &error);
