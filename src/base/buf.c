@@ -53,6 +53,12 @@ static bool reserve(struct buf *buf, size_t length)
     return true;
 }
 
+void buf_reserve(struct buf *buf, size_t length)
+{
+    if (length <= buf->maximum - buf->length && reserve(buf, length))
+        buf->data[buf->length] = '\0';
+}
+
 bool buf_append(struct buf *buf, const void *bytes, size_t length)
 {
     if (!reserve(buf, length))

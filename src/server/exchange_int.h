@@ -51,7 +51,7 @@ struct exchange_routes {
     json_t *originals; /* of what was uploaded; NULL = not kept */
 };
 
-/* What a request waits with before it is run. It is large, and most wait for nothing of this. */
+/* What a request may have to wait with before it is run, which is much, and not kept while it waits for its model. */
 struct exchange_waits {
     struct admission_wait admission; /* also while a stream that waits in line has begun with comments */
     struct schema_wait schema;
@@ -73,7 +73,7 @@ struct exchange {
     int64_t decoded_bytes; /* what the body and its values are counted as, before there are copies of it */
     int64_t held_bytes;    /* of the memory for all bodies */
     struct admission_ticket ticket;
-    struct exchange_waits *waits; /* NULL where it has waited for nothing of the kind */
+    struct exchange_waits *waits; /* NULL until then, and once it runs */
     struct loop_timer read_timer;
     struct loop_timer keepalive; /* of a stream */
 
@@ -172,6 +172,8 @@ void exchange_start(struct exchange *exchange);
  * request has. Its turn comes later then, never from inside. */
 enum admission_answer exchange_line_up(struct exchange *exchange, struct error *err);
 bool exchange_is_in_line(const struct exchange *exchange);
+/* It waits for nothing of the kind any more; harmless when it does not. */
+void exchange_forget_waits(struct exchange *exchange);
 /* Gives up what is being prepared; harmless when nothing is. */
 void exchange_prepare_stop(struct exchange *exchange);
 /* Replicate refused an input of the model: what we know of it may be out of date. */

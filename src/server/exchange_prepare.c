@@ -202,9 +202,13 @@ static struct exchange_waits *waits_of(struct exchange *exchange)
     return exchange->waits;
 }
 
-/* Not from inside of what they are told: so whoever has waited keeps them to the end. */
-static void free_waits(struct exchange *exchange)
+/* Also from inside of what they are told: nobody looks at a wait once it is over. */
+void exchange_forget_waits(struct exchange *exchange)
 {
+    if (exchange->waits == NULL)
+        return;
+    admission_forget(&exchange->waits->admission);
+    schemas_forget(&exchange->waits->schema);
     free(exchange->waits);
     exchange->waits = NULL;
 }
@@ -229,11 +233,7 @@ static void on_prepare_due(void *arg)
 static bool want_schema(struct exchange *exchange, struct model_schema **schema)
 {
     struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
-    bool is_first = exchange->waits == NULL;
-    bool is_decided = schemas_want(exchange->worker->schemas, &source, &waits_of(exchange)->schema, schema);
-    if (is_decided && is_first)
-        free_waits(exchange);
-    return is_decided;
+    return schemas_want(exchange->worker->schemas, &source, &waits_of(exchange)->schema, schema);
 }
 
 /* Half of a short time is kept for the model itself: what is common to most models serves without a schema. */
@@ -311,12 +311,8 @@ enum admission_answer exchange_line_up(struct exchange *exchange, struct error *
                                           .route = exchange->routes.asked,
                                           .key = exchange->key,
                                           .until_ms = until_ms < deadline_ms ? until_ms : deadline_ms};
-    bool is_first = exchange->waits == NULL;
-    enum admission_answer answer = admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket,
-                                                     &waits_of(exchange)->admission, err);
-    if (answer != ADMISSION_WAITS && is_first)
-        free_waits(exchange);
-    return answer;
+    return admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket, &waits_of(exchange)->admission,
+                             err);
 }
 
 bool exchange_is_in_line(const struct exchange *exchange)
@@ -355,10 +351,7 @@ void exchange_start(struct exchange *exchange)
 
 void exchange_prepare_stop(struct exchange *exchange)
 {
-    if (exchange->waits != NULL) {
-        admission_forget(&exchange->waits->admission);
-        schemas_forget(&exchange->waits->schema);
-    }
+    exchange_forget_waits(exchange);
     loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
     json_decref(exchange->input);
     exchange->input = NULL;
@@ -370,5 +363,5 @@ void exchange_prepare_dispose(struct exchange *exchange)
 {
     model_schema_unref(exchange->schema);
     target_dispose(&exchange->target);
-    free_waits(exchange);
+    exchange_forget_waits(exchange);
 }
