@@ -22,10 +22,13 @@ void buf_init(struct buf *buf, size_t maximum_bytes);
 void buf_dispose(struct buf *buf); /* frees; the maximum stays, so it can be used again */
 void buf_clear(struct buf *buf);   /* length 0, overflow forgotten, memory kept */
 
+/* Makes room for so many bytes more, for the sake of speed alone: where it is known about how many will come, the buf
+ * does not grow from one size to the next for them. Beyond the maximum it does nothing. */
+void buf_reserve(struct buf *buf, size_t length);
+
 bool buf_append(struct buf *buf, const void *bytes, size_t length);
 bool buf_append_text(struct buf *buf, const char *text);
 char *buf_extend(struct buf *buf, size_t length); /* so many bytes more, which the caller fills; NULL on overflow */
-bool buf_reserve(struct buf *buf, size_t length); /* makes room for so many bytes more; false on overflow */
 bool buf_append_integer(struct buf *buf, int64_t integer); /* in decimal digits */
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -79,8 +79,8 @@ struct usage {
 /* How one prediction ended, seen from whoever asked for it. */
 struct outcome {
     bool succeeded;
-    struct error error; /* why not; ERROR_NONE when succeeded */
-    json_t *output;     /* any JSON, or NULL when missing or null; owned */
+    struct error *error; /* why not; owned; NULL when succeeded */
+    json_t *output;      /* any JSON, or NULL when missing or null; owned */
     struct usage usage;
     char prediction_id[64];    /* "" when none was created */
     char version[80];          /* the version that ran, as Replicate names it; "" when unknown */
@@ -93,6 +93,7 @@ struct outcome {
 
 struct outcome *outcome_new(void);
 void outcome_free(struct outcome *outcome); /* NULL is fine */
+void outcome_set_error(struct outcome *outcome, const struct error *error);
 struct outcome *outcome_take(struct outcome **outcome);
 
 #endif

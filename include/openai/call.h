@@ -47,7 +47,7 @@ struct call {
 
     json_t *body;              /* the decoded request object, whole; owned; NULL for requests without one */
     json_t *messages;          /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
-    struct call_params params; /* by canonical name, for mapping; nulls left out */
+    struct call_params params; /* by canonical name, for mapping; nulls left out; none once forgotten */
     bool has_extensions;       /* the body has members that OpenAI does not know */
 
     /* filled by mapping_input */
@@ -72,7 +72,7 @@ struct call {
 void call_init(struct call *call);
 void call_dispose(struct call *call);
 
-/* Frees the messages once they are mapped: they may be large, and the wait for the model long. */
+/* Frees the messages and the parameters once they are mapped: they may be large, and the wait for the model long. */
 void call_forget_messages(struct call *call);
 
 /* Forgets what mapping and encoding have made of it, so that it can be mapped again for another model; only while its

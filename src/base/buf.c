@@ -34,7 +34,7 @@ void buf_clear(struct buf *buf)
 
 /* Makes room for `length` more bytes and their NUL. An overflow is final until the buf is cleared: text with a
  * hole in its middle would be worse than none. */
-bool buf_reserve(struct buf *buf, size_t length)
+static bool reserve(struct buf *buf, size_t length)
 {
     if (buf->overflowed || length > buf->maximum - buf->length) {
         buf->overflowed = true;
@@ -54,9 +54,15 @@ bool buf_reserve(struct buf *buf, size_t length)
     return true;
 }
 
+void buf_reserve(struct buf *buf, size_t length)
+{
+    if (!buf->overflowed && length <= buf->maximum - buf->length)
+        (void)reserve(buf, length);
+}
+
 char *buf_extend(struct buf *buf, size_t length)
 {
-    if (!buf_reserve(buf, length))
+    if (!reserve(buf, length))
         return NULL;
     char *place = buf->data + buf->length;
     place[length] = '\0';
@@ -102,7 +108,7 @@ bool buf_printf(struct buf *buf, const char *format, ...)
     int length = vsnprintf(room > 0 ? buf->data + buf->length : NULL, room, format, arguments);
     va_end(arguments);
     ensure(length >= 0);
-    bool fits = buf_reserve(buf, (size_t)length);
+    bool fits = reserve(buf, (size_t)length);
     if (fits && (size_t)length >= room)
         vsnprintf(buf->data + buf->length, (size_t)length + 1, format, again);
     if (fits)

@@ -155,7 +155,15 @@ void outcome_free(struct outcome *outcome)
     if (!outcome)
         return;
     json_decref(outcome->output);
+    free(outcome->error);
     free(outcome);
+}
+
+void outcome_set_error(struct outcome *outcome, const struct error *error)
+{
+    if (outcome->error == NULL)
+        outcome->error = xmalloc(sizeof *outcome->error);
+    *outcome->error = *error;
 }
 
 struct outcome *outcome_take(struct outcome **outcome)

@@ -89,6 +89,7 @@ void call_ignore(struct call *call, const char *name)
 void call_forget_messages(struct call *call)
 {
     call->messages = NULL;
+    params_dispose(&call->params);
     if (call->body != NULL)
         (void)json_object_del(call->body, "messages"); /* its name is all that is still asked for, in errors */
 }

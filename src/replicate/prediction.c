@@ -58,6 +58,7 @@ static void prediction_free(struct prediction *prediction)
     budget_unref(&prediction->budget);
     job_free(prediction->job);
     free(prediction->memory_key);
+    free(prediction->refused_version);
     free(prediction);
 }
 
@@ -166,7 +167,7 @@ void prediction_report(struct prediction *prediction, const struct error *error)
     if (prediction->observer == NULL)
         return;
     struct outcome *outcome = outcome_new();
-    outcome->error = *error;
+    outcome_set_error(outcome, error);
     deliver(prediction, outcome);
 }
 

@@ -20,6 +20,7 @@ enum {
     SLOWEST_BYTES_PER_MS = 32, /* an upload may be as slow as this */
     OWN_HEADERS = 2,
     CREATE_URL_BYTES = 8 * 1024, /* a client may name a model of any length */
+    USUAL_BODY_BYTES = 500,
 };
 
 /* The server bounds what it lets in far below this; what is larger is refused, not cut. */
@@ -171,7 +172,8 @@ static bool note_wrong_form(struct prediction *prediction, const struct transfer
         return true;
     }
     model_memory_forget_version(prediction->engine->options.models, job->target.name);
-    memcpy(prediction->refused_version, prediction->version, sizeof prediction->refused_version);
+    free(prediction->refused_version);
+    prediction->refused_version = xstrdup(prediction->version);
     prediction->version[0] = '\0';
     return true;
 }
@@ -192,7 +194,7 @@ static bool try_by_name(struct prediction *prediction)
  * them remembered and was refused, another may have found in the same place. */
 static bool recall(struct prediction *prediction)
 {
-    return prediction->refused_version[0] == '\0' &&
+    return prediction->refused_version == NULL &&
            model_memory_version(prediction->engine->options.models, prediction->job->target.name, clock_now_ms(),
                                 prediction->version);
 }
@@ -312,6 +314,7 @@ void prediction_try_create(struct prediction *prediction)
     struct buf url, body;
     buf_init(&url, CREATE_URL_BYTES);
     buf_init(&body, body_max_bytes);
+    buf_reserve(&body, USUAL_BODY_BYTES);
     if (api_create_url(prediction->job, prediction->version, &url) &&
         api_create_body(prediction->job, prediction->version, &body)) {
         prediction_set_state(prediction, PREDICTION_CREATING);
@@ -343,7 +346,7 @@ static void resolved(struct prediction *prediction, const struct transfer_answer
         find_none(prediction, &error);
         return;
     }
-    if (strcmp(prediction->version, prediction->refused_version) == 0) {
+    if (prediction->refused_version != NULL && strcmp(prediction->version, prediction->refused_version) == 0) {
         error_set(&error, ERROR_MODEL_NOT_FOUND, NULL,
                   "Replicate runs the model %s neither by its name nor by its latest version, or %s token may not use "
                   "it. Check the name.",

@@ -34,7 +34,7 @@ enum prediction_wish {
 struct prediction_stream {
     char *url;                 /* NULL until one was begun with */
     struct transfer *transfer; /* NULL while it is not connected */
-    struct sse_parser parser;
+    struct sse_parser *parser; /* NULL until it was connected: it is large, and most predictions have no stream */
     struct loop_timer reconnect;
     struct loop_timer catch_up; /* until then it may lag behind what a poll showed */
     size_t owed_bytes;          /* what a poll showed */
@@ -67,7 +67,7 @@ struct prediction {
     struct budget_turn turn;   /* to create */
     struct budget_share share; /* of the load of polls */
     char version[80];          /* a resolved one; "" = none */
-    char refused_version[80];  /* that the model does not run as; "" = none yet */
+    char *refused_version;     /* that the model does not run as; NULL = none yet */
     bool name_was_refused;     /* nor does it run by its name */
     bool was_resolved;         /* by this prediction: it is done once */
     bool is_resolving;         /* a BACKOFF leads back to RESOLVING */

@@ -34,13 +34,14 @@ void prediction_stream_init(struct prediction *prediction)
     struct prediction_stream *stream = &prediction->stream;
     loop_timer_init(&stream->reconnect, on_reconnect_due, prediction);
     loop_timer_init(&stream->catch_up, on_catch_up_due, prediction);
-    sse_parser_init(&stream->parser, EVENT_BYTES, on_event, on_comment, prediction);
 }
 
 /* Not in close, which an event may call for: the parser must outlive its own callbacks. */
 void prediction_stream_dispose(struct prediction *prediction)
 {
-    sse_parser_dispose(&prediction->stream.parser);
+    if (prediction->stream.parser != NULL)
+        sse_parser_dispose(prediction->stream.parser);
+    free(prediction->stream.parser);
     free(prediction->stream.error_text);
     free(prediction->stream.url);
 }
@@ -164,7 +165,7 @@ static void on_data(void *arg, const char *bytes, size_t length)
 {
     struct prediction *prediction = arg;
     struct prediction_stream *stream = &prediction->stream;
-    bool fits = sse_parser_feed(&stream->parser, bytes, length);
+    bool fits = sse_parser_feed(stream->parser, bytes, length);
     if (stream->transfer == NULL)
         return;
     if (stream->is_done)
@@ -234,8 +235,11 @@ static struct header *stream_headers(struct prediction *prediction, bool is_own,
 static void connect_stream(struct prediction *prediction)
 {
     struct prediction_stream *stream = &prediction->stream;
-    sse_parser_dispose(&stream->parser);
-    sse_parser_init(&stream->parser, EVENT_BYTES, on_event, on_comment, prediction);
+    if (stream->parser == NULL)
+        stream->parser = xmalloc(sizeof *stream->parser);
+    else
+        sse_parser_dispose(stream->parser);
+    sse_parser_init(stream->parser, EVENT_BYTES, on_event, on_comment, prediction);
     stream->is_resumed = stream->has_last_id && !stream->is_unnumbered;
     stream->has_last_id = stream->is_resumed;
     stream->is_unnumbered = false;

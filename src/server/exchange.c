@@ -90,19 +90,29 @@ static void make_unique(char out[UNIQUE_BYTES])
     out[EACH] = '\0';
 }
 
+static char *make_request_id(const char *unique)
+{
+    enum { PREFIX_BYTES = 4, DIGITS = 32 };
+    char *id = xmalloc(PREFIX_BYTES + DIGITS + 1);
+    memcpy(id, "req_", PREFIX_BYTES);
+    memcpy(id + PREFIX_BYTES, unique, DIGITS);
+    id[PREFIX_BYTES + DIGITS] = '\0';
+    return id;
+}
+
 /* The client's own id when it is one that can stand in a header and a log line. */
 static void take_request_id(struct exchange *exchange)
 {
-    enum { CLIENT_ID_MAX_BYTES = 128, OWN_ID_DIGITS = 32 };
+    enum { CLIENT_ID_MAX_BYTES = 128 };
     const char *given = http_header(exchange->request, "x-request-id");
     size_t length = given == NULL ? 0 : strlen(given);
     bool is_usable = length > 0 && length <= CLIENT_ID_MAX_BYTES;
     for (size_t i = 0; is_usable && i < length; i++)
         is_usable = given[i] > 0x20 && given[i] < 0x7f;
     if (is_usable)
-        snprintf(exchange->request_id, sizeof exchange->request_id, "%s", given);
+        exchange->request_id = xstrdup(given);
     else
-        snprintf(exchange->request_id, sizeof exchange->request_id, "req_%.*s", OWN_ID_DIGITS, exchange->unique);
+        exchange->request_id = make_request_id(exchange->unique);
 }
 
 /* ---- answering ---- */
@@ -112,7 +122,7 @@ static void add_model(struct exchange *exchange)
 {
     const char *alias = exchange->call.alias;
     char shown[256];
-    if (exchange->routes.asked_name == NULL || exchange->error.kind != ERROR_NONE)
+    if (exchange->routes.asked_name == NULL || exchange->error != NULL)
         return;
     error_quote(shown, sizeof shown, alias, strlen(alias), NULL);
     reply_header(&exchange->request->reply, "x-replibridge-model", shown);
@@ -134,7 +144,7 @@ void exchange_add_headers(struct exchange *exchange, const char *content_type)
     if (content_type != NULL)
         reply_header(reply, "Content-Type", content_type);
     reply_header(reply, "x-request-id", exchange->request_id);
-    if (exchange->call.usage_source != NULL && exchange->error.kind == ERROR_NONE)
+    if (exchange->call.usage_source != NULL && exchange->error == NULL)
         reply_header(reply, "x-replibridge-usage", exchange->call.usage_source);
     if (exchange->config->cors_origin_count > 0)
         reply_header(reply, "Vary", "Origin"); /* on every answer, or a cache would give the wrong one */
@@ -167,22 +177,32 @@ static void add_error_headers(struct exchange *exchange, const struct error *err
     reply_header(reply, "retry-after-ms", number);
 }
 
+/* Most requests have no error, and it is the largest thing of one: so it is there only where there is one. */
+static struct error *keep_error(struct exchange *exchange, const struct error *error)
+{
+    struct error *own = xmalloc(sizeof *own);
+    *own = *error;
+    free(exchange->error);
+    exchange->error = own;
+    return own;
+}
+
 void exchange_fail(struct exchange *exchange, const struct error *error)
 {
     if (exchange->state >= EXCHANGE_REPLYING)
         return;
-    exchange->error = *error;
-    exchange_blame_client_token(exchange, &exchange->error);
+    struct error *own = keep_error(exchange, error);
+    exchange_blame_client_token(exchange, own);
     exchange_abandon(exchange, 0);
     if (exchange->state == EXCHANGE_STREAMING) {
-        exchange_stream_fail(exchange, &exchange->error);
+        exchange_stream_fail(exchange, own);
         return;
     }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
-    error_body_append(&body, &exchange->error);
-    add_error_headers(exchange, &exchange->error);
-    exchange_answer(exchange, error_row(exchange->error.kind)->http_status, "application/json", &body);
+    error_body_append(&body, own);
+    add_error_headers(exchange, own);
+    exchange_answer(exchange, error_row(own->kind)->http_status, "application/json", &body);
 }
 
 void exchange_hurry(struct exchange_lists *lists)
@@ -312,14 +332,16 @@ static void on_read_timeout(void *arg)
     }
     struct buf body;
     buf_init(&body, ERROR_BODY_MAX_BYTES);
-    if (check_open(exchange, &exchange->error))
-        error_set(&exchange->error, ERROR_REQUEST_TIMEOUT, NULL,
+    struct error err;
+    if (check_open(exchange, &err))
+        error_set(&err, ERROR_REQUEST_TIMEOUT, NULL,
                   "The request body did not arrive within %lld seconds. Send it faster, or raise `read_timeout`.",
                   (long long)exchange->config->read_timeout_ms / 1000);
-    error_body_append(&body, &exchange->error);
-    add_error_headers(exchange, &exchange->error);
+    (void)keep_error(exchange, &err);
+    error_body_append(&body, &err);
+    add_error_headers(exchange, &err);
     exchange_add_headers(exchange, "application/json");
-    reply_send_raw(reply, error_row(exchange->error.kind)->http_status, &body);
+    reply_send_raw(reply, error_row(err.kind)->http_status, &body);
     reply_cut(reply);
     buf_dispose(&body);
     /* The rest of the body may be in the socket already: it must not start anything any more. */
@@ -453,6 +475,8 @@ void exchange_sweep(struct exchange_lists *lists)
         buf_dispose(&exchange->prediction_ids);
         free(exchange->client_token);
         free(exchange->model_id);
+        free(exchange->error);
+        free(exchange->request_id);
         config_unref(exchange->config);
         free(exchange);
     }

@@ -146,7 +146,7 @@ void exchange_note_route(const struct exchange *exchange, const struct route *ro
 void exchange_note_end(const struct exchange *exchange)
 {
     struct board *board = exchange->worker->shared->board;
-    enum error_kind kind = exchange->error.kind;
+    enum error_kind kind = exchange_error_kind(exchange);
     if (exchange->client_is_gone)
         return;
     if (exchange->endpoint != NULL)

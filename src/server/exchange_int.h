@@ -51,6 +51,12 @@ struct exchange_routes {
     json_t *originals; /* of what was uploaded; NULL = not kept */
 };
 
+/* What a request may have to wait with before it is run, which is much, and not kept while it waits for its model. */
+struct exchange_waits {
+    struct admission_wait admission; /* also while a stream that waits in line has begun with comments */
+    struct schema_wait schema;
+};
+
 struct exchange {
     struct list_link link; /* in its worker's list of its state */
     enum exchange_state state;
@@ -67,14 +73,13 @@ struct exchange {
     int64_t decoded_bytes; /* what the body and its values are counted as, before there are copies of it */
     int64_t held_bytes;    /* of the memory for all bodies */
     struct admission_ticket ticket;
-    struct admission_wait admission_wait; /* also while a stream that waits in line has begun with comments */
+    struct exchange_waits *waits; /* NULL until then, and once it runs */
     struct loop_timer read_timer;
     struct loop_timer keepalive; /* of a stream */
 
     /* while it is prepared */
-    struct target target;        /* what the route leads to */
-    struct model_schema *schema; /* a reference; NULL where none is known */
-    struct schema_wait schema_wait;
+    struct target target;            /* what the route leads to */
+    struct model_schema *schema;     /* a reference; NULL where none is known */
     struct loop_timer prepare_timer; /* nobody spends all their time on a schema */
     json_t *input;                   /* waits for its files */
     struct uploads *uploads;         /* NULL where there are none, or they are the jobs' by now */
@@ -93,13 +98,13 @@ struct exchange {
     bool has_begun_answer;     /* of a stream: the endpoint's first frames are out */
     char (*ids)[64];           /* of the predictions, "" where there was none */
     struct buf prediction_ids; /* joined by ", ", in the order of the choices */
-    char version[80];          /* the one that ran, for the log */
+    const char *version;       /* the one that ran, for the log; of an outcome; NULL = none */
     int polls;
 
-    struct error error; /* what it was answered with; ERROR_NONE = an answer */
+    struct error *error; /* what it was answered with; owned; NULL = an answer */
     bool client_is_gone;
     struct timeline timeline;
-    char request_id[REQUEST_ID_BYTES];
+    char *request_id; /* at most REQUEST_ID_BYTES with its NUL */
     char unique[UNIQUE_BYTES];
     char *model_id; /* from the path; NULL = it has none */
 };
@@ -113,6 +118,12 @@ static inline bool exchange_is_running(const struct exchange *exchange)
 /* Adds what stands on every answer, whatever it is. */
 void exchange_add_headers(struct exchange *exchange, const char *content_type);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
+/* Of what it was answered with; ERROR_NONE = an answer, or nothing yet. */
+static inline enum error_kind exchange_error_kind(const struct exchange *exchange)
+{
+    return exchange->error == NULL ? ERROR_NONE : exchange->error->kind;
+}
+
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);
 /* Holds so much of the memory for bodies, all in all; less than before changes nothing. False and err where there is no
  * room. It is given back with the answer. */
@@ -160,6 +171,9 @@ void exchange_start(struct exchange *exchange);
 /* Enters under the alias that was asked for, or waits in line there: for the configured time, and no longer than the
  * request has. Its turn comes later then, never from inside. */
 enum admission_answer exchange_line_up(struct exchange *exchange, struct error *err);
+bool exchange_is_in_line(const struct exchange *exchange);
+/* It waits for nothing of the kind any more; harmless when it does not. */
+void exchange_forget_waits(struct exchange *exchange);
 /* Gives up what is being prepared; harmless when nothing is. */
 void exchange_prepare_stop(struct exchange *exchange);
 /* Replicate refused an input of the model: what we know of it may be out of date. */

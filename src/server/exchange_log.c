@@ -111,7 +111,7 @@ void exchange_log(const struct exchange *exchange, bool sent)
 {
     const struct reply *reply = &exchange->request->reply;
     const struct timeline *timeline = &exchange->timeline;
-    const struct error_row *row = exchange->error.kind == ERROR_NONE ? NULL : error_row(exchange->error.kind);
+    const struct error_row *row = exchange->error == NULL ? NULL : error_row(exchange->error->kind);
     bool is_incident = row != NULL && row->is_incident;
     bool is_fallback = exchange->routes.asked_name != NULL;
     char model[UNKNOWN_BYTES], path[UNKNOWN_BYTES];
@@ -123,13 +123,13 @@ void exchange_log(const struct exchange *exchange, bool sent)
         log_text("path", unknown_path(exchange, path)),
         log_number("status", reply->status),
         log_text("error", row == NULL ? NULL : row->name),
-        log_text("reason", is_incident ? exchange->error.message : NULL),
+        log_text("reason", is_incident ? exchange->error->message : NULL),
         log_text("outcome", outcome_word(exchange, sent)),
         log_text("model", is_fallback ? exchange->routes.asked_name : unknown_model(exchange, model)),
         log_text("fallback", is_fallback ? exchange->call.alias : NULL),
         log_number("attempts", exchange->routes.attempts),
         log_text("reference", exchange->route == NULL ? NULL : exchange->route->reference),
-        log_text("version", exchange->version[0] == '\0' ? NULL : exchange->version),
+        log_text("version", exchange->version),
         log_text("prediction", exchange->prediction_ids.length == 0 ? NULL : buf_text(&exchange->prediction_ids)),
         log_text("key", exchange->key == NULL ? NULL : exchange->key->name),
         log_text("usage", exchange->call.usage_source),

@@ -80,8 +80,8 @@ void exchange_count(const struct exchange *exchange)
     int status = exchange->request->reply.status;
     metrics_add_at(metrics, METRIC_requests_total, endpoint_index(exchange),
                    status > 0 ? (size_t)status : CODE_CLIENT_GONE, 1);
-    if (exchange->error.kind != ERROR_NONE)
-        metrics_add_at(metrics, METRIC_errors_total, exchange->error.kind, 0, 1);
+    if (exchange->error != NULL)
+        metrics_add_at(metrics, METRIC_errors_total, exchange->error->kind, 0, 1);
     if (exchange->client_is_gone)
         metrics_add(metrics, METRIC_clients_gone_total, 1);
     if (exchange->route == NULL)
@@ -97,7 +97,7 @@ enum metric_reason exchange_cancel_reason(const struct exchange *exchange)
 {
     if (exchange->client_is_gone)
         return METRIC_REASON_client_gone;
-    if (exchange->error.kind == ERROR_SHUTTING_DOWN)
+    if (exchange_error_kind(exchange) == ERROR_SHUTTING_DOWN)
         return METRIC_REASON_drain;
-    return exchange->error.kind == ERROR_TIMEOUT ? METRIC_REASON_deadline : METRIC_REASON_sibling;
+    return exchange_error_kind(exchange) == ERROR_TIMEOUT ? METRIC_REASON_deadline : METRIC_REASON_sibling;
 }

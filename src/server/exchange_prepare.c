@@ -187,6 +187,32 @@ void exchange_go_on(struct exchange *exchange)
         begin(exchange);
 }
 
+/* ---- the waits ---- */
+
+static void on_schema(void *arg, struct model_schema *schema);
+static void on_turn(void *arg, const struct error *error);
+
+static struct exchange_waits *waits_of(struct exchange *exchange)
+{
+    if (exchange->waits == NULL) {
+        exchange->waits = xcalloc(1, sizeof *exchange->waits);
+        exchange->waits->schema = (struct schema_wait){.on_schema = on_schema, .arg = exchange};
+        exchange->waits->admission = (struct admission_wait){.on_turn = on_turn, .arg = exchange};
+    }
+    return exchange->waits;
+}
+
+/* Also from inside of what they are told: nobody looks at a wait once it is over. */
+void exchange_forget_waits(struct exchange *exchange)
+{
+    if (exchange->waits == NULL)
+        return;
+    admission_forget(&exchange->waits->admission);
+    schemas_forget(&exchange->waits->schema);
+    free(exchange->waits);
+    exchange->waits = NULL;
+}
+
 /* ---- the wait for what the model takes ---- */
 
 static void on_schema(void *arg, struct model_schema *schema)
@@ -199,17 +225,22 @@ static void on_schema(void *arg, struct model_schema *schema)
 static void on_prepare_due(void *arg)
 {
     struct exchange *exchange = arg;
-    schemas_give_up(&exchange->schema_wait);
+    schemas_give_up(&exchange->waits->schema);
     map(exchange, NULL);
+}
+
+/* True where it is decided at once what is known of the model. */
+static bool want_schema(struct exchange *exchange, struct model_schema **schema)
+{
+    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
+    return schemas_want(exchange->worker->schemas, &source, &waits_of(exchange)->schema, schema);
 }
 
 /* Half of a short time is kept for the model itself: what is common to most models serves without a schema. */
 void exchange_map(struct exchange *exchange)
 {
     struct model_schema *schema = NULL;
-    struct schema_source source = source_of(exchange->route, &exchange->target, exchange_token(exchange));
-    if (!exchange->route->read_schema ||
-        schemas_want(exchange->worker->schemas, &source, &exchange->schema_wait, &schema)) {
+    if (!exchange->route->read_schema || want_schema(exchange, &schema)) {
         map(exchange, schema);
         return;
     }
@@ -280,7 +311,13 @@ enum admission_answer exchange_line_up(struct exchange *exchange, struct error *
                                           .route = exchange->routes.asked,
                                           .key = exchange->key,
                                           .until_ms = until_ms < deadline_ms ? until_ms : deadline_ms};
-    return admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket, &exchange->admission_wait, err);
+    return admission_line_up(exchange->worker->admission_room, &who, &exchange->ticket, &waits_of(exchange)->admission,
+                             err);
+}
+
+bool exchange_is_in_line(const struct exchange *exchange)
+{
+    return exchange->waits != NULL && admission_is_waiting(&exchange->waits->admission);
 }
 
 /* ---- the whole ---- */
@@ -288,8 +325,6 @@ enum admission_answer exchange_line_up(struct exchange *exchange, struct error *
 void exchange_prepare_init(struct exchange *exchange)
 {
     loop_timer_init(&exchange->prepare_timer, on_prepare_due, exchange);
-    exchange->schema_wait = (struct schema_wait){.on_schema = on_schema, .arg = exchange};
-    exchange->admission_wait = (struct admission_wait){.on_turn = on_turn, .arg = exchange};
 }
 
 static enum admission_answer let_in(struct exchange *exchange, struct error *err)
@@ -316,9 +351,8 @@ void exchange_start(struct exchange *exchange)
 
 void exchange_prepare_stop(struct exchange *exchange)
 {
-    admission_forget(&exchange->admission_wait);
+    exchange_forget_waits(exchange);
     loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
-    schemas_forget(&exchange->schema_wait);
     json_decref(exchange->input);
     exchange->input = NULL;
     uploads_unref(exchange->uploads);
@@ -329,4 +363,5 @@ void exchange_prepare_dispose(struct exchange *exchange)
 {
     model_schema_unref(exchange->schema);
     target_dispose(&exchange->target);
+    exchange_forget_waits(exchange);
 }

@@ -309,7 +309,8 @@ void exchange_begin_use(struct exchange *exchange)
 
 void exchange_end_use(struct exchange *exchange)
 {
-    end_use(exchange, &exchange->error);
+    static const struct error none = {.kind = ERROR_NONE};
+    end_use(exchange, exchange->error == NULL ? &none : exchange->error);
 }
 
 /* The strings of an input are those of the messages, too. */

@@ -9,7 +9,7 @@
 #include "base/ensure.h"
 #include "openai/mapping.h"
 
-enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
+enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024, USUAL_ANSWER_BYTES = 1000 };
 
 /* ---- the jobs ---- */
 
@@ -39,7 +39,8 @@ static void copy_upstream(const struct exchange *exchange, struct job *job)
     job->token = xstrdup(exchange_token(exchange));
     job->is_client_token = route->token == NULL;
     job->header_count = route->header_count;
-    job->headers = xcalloc(route->header_count + 1, sizeof *job->headers);
+    if (route->header_count > 0)
+        job->headers = xcalloc(route->header_count, sizeof *job->headers);
     for (size_t i = 0; i < route->header_count; i++)
         job->headers[i] = (struct header){xstrdup(route->headers[i].name), xstrdup(route->headers[i].value)};
 }
@@ -113,6 +114,7 @@ static void complete(struct exchange *exchange)
     struct error err = {0};
     struct buf body;
     buf_init(&body, ANSWER_MAX_BYTES);
+    buf_reserve(&body, USUAL_ANSWER_BYTES);
     if (!exchange->endpoint->finish(&exchange->call, exchange->outcomes, &body, &err)) {
         buf_dispose(&body);
         exchange_fail(exchange, &err);
@@ -130,10 +132,10 @@ static void on_finished(void *arg, size_t index, struct outcome *outcome)
     exchange->polls += outcome->polls;
     exchange_count_outcome(exchange, outcome);
     if (outcome->version[0] != '\0')
-        snprintf(exchange->version, sizeof exchange->version, "%s", outcome->version);
+        exchange->version = outcome->version;
     note_outcome(exchange, outcome);
     if (!outcome->succeeded) {
-        struct error error = outcome->error;
+        struct error error = *outcome->error;
         if (error.kind == ERROR_INVALID_VALUE)
             exchange_refresh_schema(exchange);
         mapping_name_param(&exchange->call, exchange->route, exchange->schema, &error);
@@ -162,6 +164,7 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
     exchange->predictions = xcalloc(exchange->choices, sizeof(struct prediction *));
     exchange->outcomes = xcalloc(exchange->choices, sizeof(struct outcome *));
     exchange->ids = xcalloc(exchange->choices, sizeof *exchange->ids);
+    exchange_forget_waits(exchange);
     exchange->timeline.started_ms = clock_now_ms();
     /* A stream may have begun already, with comments. */
     if (exchange->state == EXCHANGE_PREPARING)
@@ -221,7 +224,6 @@ void exchange_let_go(struct exchange *exchange)
         join_unfollow(exchange->join);
     exchange_run_dispose(exchange);
     buf_clear(&exchange->prediction_ids);
-    exchange->version[0] = '\0';
     if (exchange->state == EXCHANGE_RUNNING)
         exchange_set_state(exchange, EXCHANGE_PREPARING);
 }
@@ -238,6 +240,7 @@ void exchange_run_dispose(struct exchange *exchange)
     free(exchange->ids);
     exchange->predictions = NULL;
     exchange->outcomes = NULL;
+    exchange->version = NULL;
     exchange->ids = NULL;
     exchange->choices = exchange->pending = 0;
 }

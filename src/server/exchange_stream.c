@@ -74,9 +74,7 @@ static void begin_answer(struct exchange *exchange, struct buf *frames)
 static void on_keepalive(void *arg)
 {
     struct exchange *exchange = arg;
-    const char *word = admission_is_waiting(&exchange->admission_wait) ? "queued"
-                       : exchange->choices == 0                        ? "starting"
-                                                                       : "processing";
+    const char *word = exchange_is_in_line(exchange) ? "queued" : exchange->choices == 0 ? "starting" : "processing";
     for (size_t i = exchange->choices; i-- > 0;)
         if (exchange->predictions[i] != NULL)
             word = prediction_status_word(exchange->predictions[i]);

@@ -129,6 +129,6 @@ void fake_prediction_succeed(struct prediction *prediction, const char *text)
 void fake_prediction_fail(struct prediction *prediction, const struct error *error)
 {
     struct outcome *outcome = outcome_new();
-    outcome->error = *error;
+    outcome_set_error(outcome, error);
     fake_prediction_finish(prediction, outcome);
 }

@@ -102,7 +102,7 @@ START_TEST(a_prediction_that_fails_counts_its_boot_and_no_run)
 {
     struct door *door = door_chat(BENCH_CHAT);
     struct outcome *outcome = outcome_new();
-    error_set(&outcome->error, ERROR_PREDICTION_FAILED, NULL, "No.");
+    outcome_set_error(outcome, &(struct error){.kind = ERROR_PREDICTION_FAILED, .message = "No."});
     outcome->boot_ms = outcome->run_ms = 10;
     fake_prediction_finish(fake_prediction_at(0), outcome);
     door_close(door, true);

@@ -173,8 +173,8 @@ START_TEST(who_cannot_have_a_turn_in_time_is_told_at_once)
     ck_assert_ptr_null(all[2].outcome);  /* not from inside the start */
     bench_advance(0);
     ck_assert_ptr_nonnull(all[2].outcome);
-    ck_assert_int_eq(all[2].outcome->error.kind, ERROR_RATE_LIMITED);
-    ck_assert_int_eq(all[2].outcome->error.retry_after_ms, 9 * SECOND + 2 * 10500);
+    ck_assert_int_eq(all[2].outcome->error->kind, ERROR_RATE_LIMITED);
+    ck_assert_int_eq(all[2].outcome->error->retry_after_ms, 9 * SECOND + 2 * 10500);
     ck_assert_ptr_null(all[1].outcome);
     bench_advance(9 * SECOND);
     answer(201, BENCH_SUCCEEDED, 0);
@@ -206,7 +206,7 @@ START_TEST(whose_turn_another_ones_refusal_puts_off_too_far_is_told_when_it_next
     refuse(9);
     bench_advance(SECOND);
     ck_assert_ptr_nonnull(all[1].outcome);
-    ck_assert_int_eq(all[1].outcome->error.kind, ERROR_RATE_LIMITED);
+    ck_assert_int_eq(all[1].outcome->error->kind, ERROR_RATE_LIMITED);
     bench_advance(8 * SECOND);
     answer(201, BENCH_SUCCEEDED, 0);
     ck_assert_int_eq(ended(), 2);

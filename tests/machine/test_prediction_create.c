@@ -195,7 +195,7 @@ START_TEST(a_429_whose_wait_does_not_fit_goes_to_the_client_with_the_wait)
     bench_start_model();
     answer_throttled(60000);
     bench_expect_error(ERROR_RATE_LIMITED);
-    ck_assert_int_eq(bench.outcome->error.retry_after_ms, 60000);
+    ck_assert_int_eq(bench.outcome->error->retry_after_ms, 60000);
     bench_expect_none();
 }
 END_TEST
@@ -233,7 +233,7 @@ START_TEST(a_refused_create_is_one_error_and_no_second_try)
     bench_start_model();
     fake_transfer_answer(bench_create_call(), row->status, row->body);
     bench_expect_error(row->kind);
-    ck_assert_str_eq(bench.outcome->error.param, row->param);
+    ck_assert_str_eq(bench.outcome->error->param, row->param);
     ck_assert_ptr_null(bench.outcome->output);
     bench_expect_none();
     bench_advance(120000);

@@ -8,7 +8,7 @@
 static void expect_timeout(const char *words)
 {
     bench_expect_error(ERROR_TIMEOUT);
-    const char *message = bench.outcome->error.message;
+    const char *message = bench.outcome->error->message;
     ck_assert_msg(strstr(message, words) != NULL, "%s", message);
     ck_assert_ptr_nonnull(strstr(message, "did not answer within 60 s"));
     ck_assert_ptr_nonnull(strstr(message, "Raise timeout to wait longer."));
@@ -109,7 +109,7 @@ START_TEST(backoff_past_the_deadline_is_done_and_sends_nothing)
     bench_expect_unfinished();
     bench_advance(0);
     bench_expect_error(ERROR_TIMEOUT);
-    ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, "none was created"));
+    ck_assert_ptr_nonnull(strstr(bench.outcome->error->message, "none was created"));
     ck_assert_uint_eq(fake_transfer_started(bench.transfers), 0);
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST(several_predictions_keep_their_own_deadlines)
     ck_assert_uint_eq(engine_count(bench.engine), 1);
     bench_advance(1250);
     bench_expect_error(ERROR_TIMEOUT);
-    ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, "within 1500 ms: prediction another"));
+    ck_assert_ptr_nonnull(strstr(bench.outcome->error->message, "within 1500 ms: prediction another"));
     fake_transfer_answer(bench_call("POST", BENCH_BASE "/predictions/another/cancel"), 200, "{}");
 }
 END_TEST

@@ -114,7 +114,7 @@ START_TEST(one_that_follows_is_told_of_a_timeout_when_the_first_tries_time_is_ov
         bench_advance(2000);
     fake_transfer_answer(bench_poll_call(), 200, BENCH_CANCELED);
     bench_expect_error(kinds[_i]);
-    const char *message = bench.outcome->error.message;
+    const char *message = bench.outcome->error->message;
     ck_assert_ptr_nonnull(strstr(message, BENCH_ID));
     ck_assert_int_eq(strstr(message, "an earlier try") != NULL, _i == 1);
     ck_assert_int_eq(strstr(message, "Raise timeout to wait longer.") != NULL, _i == 1);

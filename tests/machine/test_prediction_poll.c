@@ -35,7 +35,7 @@ static void expect_status(int row)
         bench_expect_success();
     } else {
         bench_expect_error(status_rows[row].kind);
-        ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, BENCH_ID));
+        ck_assert_ptr_nonnull(strstr(bench.outcome->error->message, BENCH_ID));
         ck_assert_str_eq(bench.outcome->prediction_id, BENCH_ID);
     }
     bench_expect_none();

@@ -131,7 +131,7 @@ START_TEST(the_reason_of_a_failure_is_taken_from_the_stream_where_the_prediction
     bench_advance(0);
     stream_answer_poll("failed", 2);
     bench_expect_error(ERROR_PREDICTION_FAILED);
-    ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, "\"It ran out of memory\""));
+    ck_assert_ptr_nonnull(strstr(bench.outcome->error->message, "\"It ran out of memory\""));
 }
 END_TEST
 
@@ -382,7 +382,7 @@ START_TEST(a_text_without_end_is_cancelled)
     free(twice);
     bench_expect_error(ERROR_UPSTREAM_ERROR);
     ck_assert_int_eq(metrics_sum_at(METRIC_cancels_total, METRIC_REASON_fault, 0), 1);
-    ck_assert_ptr_nonnull(strstr(bench.outcome->error.message, "64 MiB"));
+    ck_assert_ptr_nonnull(strstr(bench.outcome->error->message, "64 MiB"));
     bench_finish_cancel();
     free(data);
 }

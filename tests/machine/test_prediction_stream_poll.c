@@ -195,7 +195,7 @@ static void expect_mismatch(const char *given)
     bench_expect_error(ERROR_UPSTREAM_ERROR);
     bench_expect_none();
     ck_assert_ptr_nonnull(
-        strstr(bench.outcome->error.message, "The stream of prediction " BENCH_ID " does not match its output"));
+        strstr(bench.outcome->error->message, "The stream of prediction " BENCH_ID " does not match its output"));
     stream_expect_given(given);
 }
 

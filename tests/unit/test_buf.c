@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(room_that_is_reserved_holds_nothing_yet)
 {
-    ck_assert(buf_reserve(&buf, 8));
+    buf_reserve(&buf, 8);
     assert_holds("");
     const char *before = buf.data;
     memcpy(buf_extend(&buf, 3), "123", 3);
@@ -197,6 +197,27 @@ START_TEST(a_large_buf_grows_byte_by_byte_to_its_maximum)
 }
 END_TEST
 
+START_TEST(a_reserved_buf_is_empty_text_that_grows_without_moving)
+{
+    buf_reserve(&buf, 8);
+    assert_holds("");
+    const char *data = buf.data;
+    ck_assert(buf_append_text(&buf, "1234"));
+    ck_assert(buf_append_text(&buf, "5678"));
+    ck_assert_ptr_eq(buf.data, data);
+    assert_holds("12345678");
+}
+END_TEST
+
+START_TEST(reserving_more_than_the_maximum_does_nothing)
+{
+    buf_reserve(&buf, 9);
+    ck_assert_ptr_null(buf.data);
+    ck_assert(!buf.overflowed);
+    ck_assert(buf_append_text(&buf, "12345678"));
+}
+END_TEST
+
 static Suite *buf_suite(void)
 {
     Suite *suite = suite_create("buf");
@@ -217,6 +238,8 @@ static Suite *buf_suite(void)
     tcase_add_test(tcase, take_hands_the_bytes_over_and_leaves_a_usable_buf);
     tcase_add_test(tcase, take_of_an_empty_buf_is_empty_text);
     tcase_add_test(tcase, dispose_keeps_the_maximum);
+    tcase_add_test(tcase, a_reserved_buf_is_empty_text_that_grows_without_moving);
+    tcase_add_test(tcase, reserving_more_than_the_maximum_does_nothing);
     tcase_add_test(tcase, a_large_buf_grows_byte_by_byte_to_its_maximum);
     suite_add_tcase(suite, tcase);
     return suite;
