@@ -13,17 +13,27 @@
 
 enum { CANCEL_AFTER_LEAST_S = 5, PREFER_WAIT_LONGEST_S = 60 };
 
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_' || c == '~' || c == '/';
+}
+
 /* A name is checked where it is read; encoding it again keeps a slip there from choosing another path or host. */
 static bool append_path(struct buf *url, const char *path)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-    for (const char *at = path; *at != '\0'; at++) {
-        bool is_plain = strchr(plain, *at) != NULL;
-        bool ok = is_plain ? buf_append(url, at, 1) : buf_printf(url, "%%%02X", (unsigned)(unsigned char)*at);
-        if (!ok)
+    for (;;) {
+        size_t plain = 0;
+        while (is_plain(path[plain]))
+            plain++;
+        if (!buf_append(url, path, plain))
+            return false;
+        path += plain;
+        if (*path == '\0')
+            return true;
+        if (!buf_printf(url, "%%%02X", (unsigned)(unsigned char)*path++))
             return false;
     }
-    return true;
 }
 
 static bool append_named(struct buf *url, const char *base_url, const char *collection, const char *name)
