@@ -24,13 +24,19 @@ void model_memory_forget_version(struct model_memory *memory, const char *name);
 
 /* The usual time from create to end of `key` (a model, version or deployment), in ms; -1 when unknown. */
 int64_t model_memory_duration_ms(struct model_memory *memory, const char *key);
-void model_memory_learn_duration(struct model_memory *memory, const char *key, int64_t duration_ms);
 
 /* How long predictions of `key` usually take: from their creation to their end, and from when they begin to run. */
 enum model_phase { MODEL_WHOLE, MODEL_RUN, MODEL_PHASE_COUNT };
 
 void model_memory_usual(struct model_memory *memory, const char *key, enum model_phase phase,
                         struct usual_time *usual); /* all zero when unknown */
-void model_memory_learn_usual(struct model_memory *memory, const char *key, enum model_phase phase, int64_t took_ms);
+
+/* What one prediction took; -1 = not known. */
+struct model_times {
+    int64_t duration_ms; /* from create to end, as we saw it */
+    int64_t phase_ms[MODEL_PHASE_COUNT];
+};
+
+void model_memory_learn(struct model_memory *memory, const char *key, const struct model_times *times);
 
 #endif

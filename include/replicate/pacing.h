@@ -55,6 +55,7 @@ struct budget_turn {
     struct list_link link; /* among those who wait */
     struct budget *budget; /* NULL until it first asked */
     uint64_t number;       /* in the order of asking; kept when a create is refused, so that it goes first again */
+    bool is_waiting;       /* as its owner knows without a lock; the link is moved by others, too */
 };
 
 struct budget_forecast {

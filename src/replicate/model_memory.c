@@ -148,18 +148,6 @@ int64_t model_memory_duration_ms(struct model_memory *memory, const char *key)
     return duration_ms;
 }
 
-void model_memory_learn_duration(struct model_memory *memory, const char *key, int64_t duration_ms)
-{
-    if (duration_ms < 0 || duration_ms > DURATION_MAX_MS)
-        return;
-    pthread_mutex_lock(&memory->mutex);
-    struct entry *entry = find_or_add(memory, key);
-    /* Half of each new one: after one slow boot, a few quick runs make a model count as quick again. */
-    if (entry != NULL)
-        entry->duration_ms = entry->duration_ms < 0 ? duration_ms : (entry->duration_ms + duration_ms) / 2;
-    pthread_mutex_unlock(&memory->mutex);
-}
-
 void model_memory_usual(struct model_memory *memory, const char *key, enum model_phase phase, struct usual_time *usual)
 {
     pthread_mutex_lock(&memory->mutex);
@@ -170,13 +158,27 @@ void model_memory_usual(struct model_memory *memory, const char *key, enum model
     pthread_mutex_unlock(&memory->mutex);
 }
 
-void model_memory_learn_usual(struct model_memory *memory, const char *key, enum model_phase phase, int64_t took_ms)
+static bool is_believable(int64_t took_ms)
 {
-    if (took_ms < 0 || took_ms > DURATION_MAX_MS)
-        return;
+    return took_ms >= 0 && took_ms <= DURATION_MAX_MS;
+}
+
+static void learn(struct entry *entry, const struct model_times *times)
+{
+    int64_t new_ms = times->duration_ms;
+    /* Half of each new one: after one slow boot, a few quick runs make a model count as quick again. */
+    if (is_believable(new_ms))
+        entry->duration_ms = entry->duration_ms < 0 ? new_ms : (entry->duration_ms + new_ms) / 2;
+    for (int phase = 0; phase < MODEL_PHASE_COUNT; phase++)
+        if (is_believable(times->phase_ms[phase]))
+            usual_time_learn(&entry->usual[phase], times->phase_ms[phase]);
+}
+
+void model_memory_learn(struct model_memory *memory, const char *key, const struct model_times *times)
+{
     pthread_mutex_lock(&memory->mutex);
     struct entry *entry = find_or_add(memory, key);
     if (entry != NULL)
-        usual_time_learn(&entry->usual[phase], took_ms);
+        learn(entry, times);
     pthread_mutex_unlock(&memory->mutex);
 }

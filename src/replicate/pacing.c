@@ -94,6 +94,7 @@ static struct budget *add(struct pacing *pacing, const unsigned char key[HASH_BY
     budget->pacing = pacing;
     memcpy(budget->key, key, HASH_BYTES);
     list_init(&budget->turns);
+    atomic_init(&budget->references, 0);
     budget->sounded_ms = -1;
     set_rates(budget, &pacing->rates);
     return budget;
@@ -114,7 +115,7 @@ struct budget *budget_of(struct pacing *pacing, const char *base_url, const char
         budget = add(pacing, key);
     else if (budget->references == 0)
         pacing->idle--;
-    budget->references++;
+    atomic_fetch_add(&budget->references, 1);
     list_remove(&budget->link);
     list_append(&pacing->budgets, &budget->link);
     ensure(pthread_mutex_unlock(&pacing->mutex) == 0);
@@ -130,17 +131,30 @@ static void forget_oldest_idle(struct pacing *pacing)
     pacing->idle--;
 }
 
+/* True: others hold it still, so nothing else changes, and no lock is needed. The last one is dropped under the lock,
+ * where no other can come meanwhile. */
+static bool drop_one_of_many(struct budget *budget)
+{
+    size_t held = atomic_load(&budget->references);
+    while (held > 1)
+        if (atomic_compare_exchange_weak(&budget->references, &held, held - 1))
+            return true;
+    return false;
+}
+
 void budget_unref(struct budget **handle)
 {
     struct budget *budget = *handle;
     *handle = NULL;
     if (budget == NULL)
         return;
+    if (drop_one_of_many(budget))
+        return;
     struct pacing *pacing = budget->pacing;
     ensure(pthread_mutex_lock(&pacing->mutex) == 0);
     list_remove(&budget->link);
     list_append(&pacing->budgets, &budget->link);
-    if (--budget->references == 0 && ++pacing->idle > PACING_IDLE_MAX)
+    if (atomic_fetch_sub(&budget->references, 1) == 1 && ++pacing->idle > PACING_IDLE_MAX)
         forget_oldest_idle(pacing);
     ensure(pthread_mutex_unlock(&pacing->mutex) == 0);
 }

@@ -4,6 +4,7 @@
 #define PACING_INT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/hash.h"
 #include "base/list.h"
@@ -36,7 +37,7 @@ struct budget {
     struct list_link link; /* in the pacing's list, least recently used first */
     struct pacing *pacing;
     unsigned char key[HASH_BYTES];
-    size_t references;
+    atomic_size_t references; /* taken, and the last one dropped, with the mutex held */
     struct bucket buckets[BUDGET_KIND_COUNT];
 
     struct list turns; /* creates that wait, by number */

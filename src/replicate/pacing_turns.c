@@ -101,13 +101,15 @@ bool budget_turn_ask(struct budget *budget, struct budget_turn *turn, int64_t no
     pacing_lock(budget);
     bool is_taken = ask(budget, turn, now_ms, forecast);
     pacing_unlock(budget);
+    turn->is_waiting = !is_taken;
     return is_taken;
 }
 
 void budget_turn_leave(struct budget_turn *turn)
 {
-    if (turn->budget == NULL)
+    if (!turn->is_waiting)
         return;
+    turn->is_waiting = false;
     pacing_lock(turn->budget);
     list_remove(&turn->link);
     pacing_unlock(turn->budget);

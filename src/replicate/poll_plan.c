@@ -109,13 +109,13 @@ static double urgency(const struct poll_moment *moment, double after_ms)
     return moment->is_told ? all * told_part : all;
 }
 
-/* The pause in which as much urgency has gathered as one poll is worth; `longest_ms` where it never does. */
-static double gathering_ms(const struct poll_moment *moment, double worth, double longest_ms)
+/* The pause in which as much urgency has gathered as one poll is worth; `longest_ms` where it never does. The first
+ * step is the shortest pause, `after` which the urgency is known. */
+static double gathering_ms(const struct poll_moment *moment, double after, double worth, double longest_ms)
 {
     double at_ms = 0, gathered = 0, step_ms = (double)moment->shortest_ms;
     double before = urgency(moment, 0);
     while (at_ms < longest_ms) {
-        double after = urgency(moment, at_ms + step_ms);
         double more = (before + after) / 2 * step_ms;
         if (gathered + more >= worth)
             return at_ms + step_ms * (worth - gathered) / more;
@@ -123,6 +123,7 @@ static double gathering_ms(const struct poll_moment *moment, double worth, doubl
         at_ms += step_ms;
         before = after;
         step_ms = smaller_of(step_ms * step_growth, longest_ms / STEPS_LEAST);
+        after = urgency(moment, at_ms + step_ms);
     }
     return longest_ms;
 }
@@ -146,12 +147,13 @@ void poll_plan_make(const struct budget_load *load, const struct poll_moment *mo
     double longest_ms = larger_of(larger_of(LONGEST_MS, longest_turns * turn_ms), shortest_ms);
     double calls_per_ms =
         load->calls_per_ms * planned_part / (1 + smaller_of(1, (double)load->backlog_ms / BACKLOG_MS));
-    double worth = worth_of(load, calls_per_ms, urgency(moment, shortest_ms));
-    double delay_ms = gathering_ms(moment, worth, longest_ms);
+    double soonest = urgency(moment, shortest_ms);
+    double worth = worth_of(load, calls_per_ms, soonest);
+    double delay_ms = gathering_ms(moment, soonest, worth, longest_ms);
     *plan = (struct poll_plan){.delay_ms = (int64_t)shortest_ms};
     if (delay_ms <= shortest_ms) {
         plan->demand.often_per_ms = 1 / shortest_ms;
-        plan->demand.often_urgency = urgency(moment, shortest_ms);
+        plan->demand.often_urgency = soonest;
         return;
     }
     if (delay_ms >= longest_ms)

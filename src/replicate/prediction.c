@@ -131,15 +131,12 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
     observer->finished(prediction->arg, prediction->index, outcome);
 }
 
-/* The duration counts from the create, as a held create would: that is what it decides about next time. Whoever only
- * follows an earlier try came late, and knows no duration; and it is counted once. */
+/* Whoever only follows an earlier try came late, and knows no duration; and it is counted once. */
 static void learn_success(struct prediction *prediction, const struct api_prediction *answer)
 {
-    struct engine *engine = prediction->engine;
     if (prediction->job->follow_id[0] != '\0')
         return;
-    metrics_add(engine->options.metrics, METRIC_predictions_succeeded_total, 1);
-    model_memory_learn_duration(engine->options.models, prediction->memory_key, clock_now_ms() - prediction->sent_ms);
+    metrics_add(prediction->engine->options.metrics, METRIC_predictions_succeeded_total, 1);
     prediction_learn_times(prediction, answer);
 }
 

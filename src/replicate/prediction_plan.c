@@ -66,18 +66,21 @@ void prediction_spans(const struct prediction *prediction, struct outcome *outco
         outcome->run_ms = prediction->told_run_ms;
 }
 
-/* What was noticed late did not end late: its own word is better than our clock. */
+/* The duration counts from the create, as a held create would: that is what it decides about next time. What was
+ * noticed late did not end late: for the phases Replicate's own word is better than our clock. */
 void prediction_learn_times(struct prediction *prediction, const struct api_prediction *answer)
 {
-    struct model_memory *models = prediction->engine->options.models;
     int64_t now_ms = clock_now_ms();
     bool is_told = answer->ended_after_ms >= 0;
     int64_t ended_ms = prediction->seen_ms + (now_ms - prediction->seen_ms) / 2;
-    model_memory_learn_usual(models, prediction->memory_key, MODEL_WHOLE,
-                             is_told ? answer->ended_after_ms : ended_ms - prediction->created_ms);
+    struct model_times times = {
+        .duration_ms = now_ms - prediction->sent_ms,
+        .phase_ms[MODEL_WHOLE] = is_told ? answer->ended_after_ms : ended_ms - prediction->created_ms,
+        .phase_ms[MODEL_RUN] = -1,
+    };
     if (is_told && answer->ran_after_ms >= 0)
-        model_memory_learn_usual(models, prediction->memory_key, MODEL_RUN,
-                                 answer->ended_after_ms - answer->ran_after_ms);
+        times.phase_ms[MODEL_RUN] = answer->ended_after_ms - answer->ran_after_ms;
     else if (prediction->running_ms >= 0)
-        model_memory_learn_usual(models, prediction->memory_key, MODEL_RUN, ended_ms - prediction->running_ms);
+        times.phase_ms[MODEL_RUN] = ended_ms - prediction->running_ms;
+    model_memory_learn(prediction->engine->options.models, prediction->memory_key, &times);
 }

@@ -146,6 +146,11 @@ void bench_to_polling(void)
     bench_expect_state(PREDICTION_POLLING);
 }
 
+void bench_learn_duration(const char *model, int64_t duration_ms)
+{
+    model_memory_learn(bench.models, model, &(struct model_times){.duration_ms = duration_ms, .phase_ms = {-1, -1}});
+}
+
 void bench_advance(int64_t ms)
 {
     fake_loop_advance(bench.loop, ms);

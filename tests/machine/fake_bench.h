@@ -63,6 +63,8 @@ struct transfer *bench_cancel_call(void);
 void bench_to_sleeping(void);
 void bench_to_polling(void);
 
+void bench_learn_duration(const char *model, int64_t duration_ms); /* of a prediction that came before */
+
 void bench_advance(int64_t ms);
 void bench_expect_state(enum prediction_state state);
 void bench_expect_idle(void);                  /* no transfer is open */

@@ -244,10 +244,10 @@ END_TEST
 
 START_TEST(the_create_is_held_open_only_for_a_model_known_to_be_quick)
 {
-    model_memory_learn_duration(bench.models, "acme/writer", _i == 0 ? 4999 : 5000);
+    bench_learn_duration("acme/writer", _i == 0 ? 4999 : 5000);
     fake_transfer_pretend_busy(bench.transfers, _i == 2 ? 65 : 64);
     if (_i == 2)
-        model_memory_learn_duration(bench.models, "acme/writer", 1);
+        bench_learn_duration("acme/writer", 1);
     bench_start_model();
     const char *prefer = fake_transfer_header(bench_create_call(), "Prefer");
     if (_i == 0) {

@@ -329,7 +329,7 @@ END_TEST
 
 START_TEST(a_create_is_never_held_for_whoever_wants_pieces)
 {
-    model_memory_learn_duration(bench.models, "acme/writer", 1000);
+    bench_learn_duration("acme/writer", 1000);
     bench_start_model();
     ck_assert_ptr_nonnull(fake_transfer_header(bench_create_call(), "Prefer"));
     fake_transfer_answer(bench_create_call(), 201, BENCH_SUCCEEDED);

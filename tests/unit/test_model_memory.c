@@ -28,6 +28,11 @@ static const char *name_of(int number)
     return name;
 }
 
+static void learn_duration(const char *name, int64_t duration_ms)
+{
+    model_memory_learn(memory, name, &(struct model_times){.duration_ms = duration_ms, .phase_ms = {-1, -1}});
+}
+
 START_TEST(a_version_is_known_for_an_hour)
 {
     ck_assert(!model_memory_version(memory, "acme/writer", NOW, version));
@@ -44,7 +49,7 @@ END_TEST
 START_TEST(a_forgotten_version_is_unknown_but_the_duration_stays)
 {
     model_memory_set_version(memory, "acme/writer", NOW, "v1");
-    model_memory_learn_duration(memory, "acme/writer", 700);
+    learn_duration("acme/writer", 700);
     model_memory_forget_version(memory, "acme/writer");
     model_memory_forget_version(memory, "acme/never-seen");
     ck_assert(!model_memory_version(memory, "acme/writer", NOW, version));
@@ -55,24 +60,39 @@ END_TEST
 START_TEST(a_duration_is_a_mean_that_follows_the_latest)
 {
     ck_assert_int_eq(model_memory_duration_ms(memory, "acme/writer"), -1);
-    model_memory_learn_duration(memory, "acme/writer", 180000);
+    learn_duration("acme/writer", 180000);
     ck_assert_int_eq(model_memory_duration_ms(memory, "acme/writer"), 180000);
     for (int i = 0; i < 7; i++)
-        model_memory_learn_duration(memory, "acme/writer", 1000);
+        learn_duration("acme/writer", 1000);
     ck_assert_int_lt(model_memory_duration_ms(memory, "acme/writer"), 5000);
     ck_assert_int_gt(model_memory_duration_ms(memory, "acme/writer"), 1000);
-    model_memory_learn_duration(memory, "acme/writer", -1);
-    model_memory_learn_duration(memory, "acme/writer", INT64_MAX);
+    learn_duration("acme/writer", -1);
+    learn_duration("acme/writer", INT64_MAX);
     ck_assert_int_lt(model_memory_duration_ms(memory, "acme/writer"), 5000);
+}
+END_TEST
+
+START_TEST(of_each_phase_only_what_is_known_is_learnt)
+{
+    struct usual_time usual;
+    model_memory_learn(memory, "acme/writer", &(struct model_times){.duration_ms = -1, .phase_ms = {9000, -1}});
+    model_memory_learn(memory, "acme/writer", &(struct model_times){.duration_ms = -1, .phase_ms = {9000, 4000}});
+    ck_assert_int_eq(model_memory_duration_ms(memory, "acme/writer"), -1);
+    model_memory_usual(memory, "acme/writer", MODEL_WHOLE, &usual);
+    ck_assert_int_eq(usual.samples, 2);
+    model_memory_usual(memory, "acme/writer", MODEL_RUN, &usual);
+    ck_assert_int_eq(usual.samples, 1);
+    model_memory_usual(memory, "acme/other", MODEL_RUN, &usual);
+    ck_assert_int_eq(usual.samples, 0);
 }
 END_TEST
 
 START_TEST(the_least_recently_used_is_forgotten_when_the_room_is_full)
 {
     for (int i = 0; i < ROOM; i++)
-        model_memory_learn_duration(memory, name_of(i), i);
+        learn_duration(name_of(i), i);
     ck_assert_int_eq(model_memory_duration_ms(memory, name_of(0)), 0); /* used again: the next is the oldest now */
-    model_memory_learn_duration(memory, "acme/newcomer", 9);
+    learn_duration("acme/newcomer", 9);
     ck_assert_int_eq(model_memory_duration_ms(memory, name_of(1)), -1);
     ck_assert_int_eq(model_memory_duration_ms(memory, name_of(0)), 0);
     ck_assert_int_eq(model_memory_duration_ms(memory, "acme/newcomer"), 9);
@@ -101,7 +121,7 @@ START_TEST(what_is_too_long_is_not_kept)
     name[sizeof name - 1] = '\0';
     memset(long_version, 'v', sizeof long_version);
     long_version[sizeof long_version - 1] = '\0';
-    model_memory_learn_duration(memory, name, 5);
+    learn_duration(name, 5);
     model_memory_set_version(memory, name, NOW, "v1");
     ck_assert_int_eq(model_memory_duration_ms(memory, name), -1);
     ck_assert(!model_memory_version(memory, name, NOW, version));
@@ -118,6 +138,7 @@ static Suite *memory_suite(void)
     tcase_add_test(tcase, a_version_is_known_for_an_hour);
     tcase_add_test(tcase, a_forgotten_version_is_unknown_but_the_duration_stays);
     tcase_add_test(tcase, a_duration_is_a_mean_that_follows_the_latest);
+    tcase_add_test(tcase, of_each_phase_only_what_is_known_is_learnt);
     tcase_add_test(tcase, the_least_recently_used_is_forgotten_when_the_room_is_full);
     tcase_add_test(tcase, it_stays_right_when_much_more_comes_than_fits);
     tcase_add_test(tcase, what_is_too_long_is_not_kept);
