@@ -90,19 +90,28 @@ static void make_unique(char out[UNIQUE_BYTES])
     out[EACH] = '\0';
 }
 
+static void make_request_id(char out[REQUEST_ID_BYTES], const char unique[UNIQUE_BYTES])
+{
+    enum { DIGITS = 32 };
+    static const char prefix[] = "req_";
+    memcpy(out, prefix, sizeof prefix - 1);
+    memcpy(out + sizeof prefix - 1, unique, DIGITS);
+    out[sizeof prefix - 1 + DIGITS] = '\0';
+}
+
 /* The client's own id when it is one that can stand in a header and a log line. */
 static void take_request_id(struct exchange *exchange)
 {
-    enum { CLIENT_ID_MAX_BYTES = 128, OWN_ID_DIGITS = 32 };
+    enum { CLIENT_ID_MAX_BYTES = 128 };
     const char *given = http_header(exchange->request, "x-request-id");
     size_t length = given == NULL ? 0 : strlen(given);
     bool is_usable = length > 0 && length <= CLIENT_ID_MAX_BYTES;
     for (size_t i = 0; is_usable && i < length; i++)
         is_usable = given[i] > 0x20 && given[i] < 0x7f;
     if (is_usable)
-        snprintf(exchange->request_id, sizeof exchange->request_id, "%s", given);
+        buf_copy_text(exchange->request_id, sizeof exchange->request_id, given);
     else
-        snprintf(exchange->request_id, sizeof exchange->request_id, "req_%.*s", OWN_ID_DIGITS, exchange->unique);
+        make_request_id(exchange->request_id, exchange->unique);
 }
 
 /* ---- answering ---- */
