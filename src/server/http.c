@@ -5,6 +5,7 @@
  * have are kept here, per connection: for the head of a request, and for a kept connection that is idle. */
 #include "server/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -114,8 +115,17 @@ static struct http_connection *connection_of(struct MHD_Connection *mhd)
     return info->socket_context;
 }
 
+/* A bit for each header that the request has, several names sharing one: libmicrohttpd compares a name with all that
+ * came, and most that are asked for did not. */
+static uint64_t name_bit(const char *name)
+{
+    return UINT64_C(1) << ((strlen(name) * 7 + (size_t)tolower((unsigned char)name[0])) % 64);
+}
+
 const char *http_header(const struct http_request *request, const char *name)
 {
+    if ((request->header_bits & name_bit(name)) == 0)
+        return NULL;
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
@@ -148,13 +158,27 @@ const struct sockaddr *http_peer(const struct http_request *request)
 
 /* What the name of a header may be made of (RFC 9110, token). libmicrohttpd takes others too, such as "Content-Length "
  * with a blank, and then does not know the header: two readers of one request would disagree on where it ends. */
-static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static bool is_token_character(char c)
+{
+    char lower = (char)(c | 0x20);
+    return (lower >= 'a' && lower <= 'z') || c == '-' || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
+}
+
+static bool is_token(const char *name)
+{
+    size_t length = 0;
+    while (is_token_character(name[length]))
+        length++;
+    return length > 0 && name[length] == '\0';
+}
 
 /* How the body is framed, as the headers say. */
 struct framing {
     bool has_odd_name;
     size_t head_bytes; /* of memory */
     int length_headers, encoding_headers;
+    uint64_t header_bits;
     const char *length, *encoding, *expect;
 };
 
@@ -165,10 +189,11 @@ static bool is_longer_than(const char *name, const char *known)
     return strncasecmp(name, known, length) == 0 && name[length] != '\0';
 }
 
-static bool is_odd_name(const char *name)
+/* Sets them apart from nearly all others before anything is compared. */
+static bool begins_like_framing(const char *name)
 {
-    return name[0] == '\0' || name[strspn(name, TOKEN_CHARACTERS)] != '\0' || is_longer_than(name, "Content-Length") ||
-           is_longer_than(name, "Transfer-Encoding");
+    char lower = (char)(name[0] | 0x20);
+    return lower == 'c' || lower == 't' || lower == 'e';
 }
 
 static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -179,7 +204,12 @@ static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, con
     framing->head_bytes += HEADER_RECORD_BYTES;
     if (kind != MHD_HEADER_KIND)
         return MHD_YES;
-    framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
+    framing->has_odd_name = framing->has_odd_name || !is_token(name);
+    framing->header_bits |= name_bit(name);
+    if (!begins_like_framing(name))
+        return MHD_YES;
+    if (is_longer_than(name, "Content-Length") || is_longer_than(name, "Transfer-Encoding"))
+        framing->has_odd_name = true;
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
         framing->length = value;
@@ -209,6 +239,7 @@ static bool check_framing(struct http_request *request, struct error *err)
     struct framing framing = {.head_bytes = strlen(request->path)};
     enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
     MHD_get_connection_values(request->connection, kinds, on_framing_header, &framing);
+    request->header_bits = framing.header_bits;
     request->content_length = -1;
     request->has_body = framing.length != NULL || framing.encoding != NULL;
     request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;
@@ -241,6 +272,7 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
                                          const char *path)
 {
     struct http_connection *connection = connection_of(mhd);
+    clock_step(); /* libmicrohttpd may have served many others since its turn began; so too below */
     loop_timer_clear(http->options.loop, &connection->idle);
     struct http_request *request = xcalloc(1, sizeof *request);
     request->connection = mhd;
@@ -308,6 +340,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         *upload_size = 0;
         return MHD_YES;
     }
+    clock_step();
     if (!request->reply.is_ready)
         exchange_body_done(request->exchange);
     return wait_or_answer(request);
@@ -320,6 +353,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     if (request == NULL)
         return;
     *context = NULL;
+    clock_step();
     exchange_closed(request->exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     reply_dispose(&request->reply);
     buf_dispose(&request->body);
@@ -402,5 +436,7 @@ void http_turn(struct http *http)
     if (!has_resumed && !http->has_events && http_wait_ms(http) != 0)
         return;
     http->has_events = false;
+    clock_stand();
     (void)MHD_run(http->daemon);
+    clock_run();
 }
