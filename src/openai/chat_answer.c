@@ -9,22 +9,35 @@
 #include "chat_int.h"
 #include "openai/text_filter.h"
 
+enum { USUAL_BYTES = 1000 }; /* of an answer of a few sentences */
+
 /* What became of one model's text. */
 struct texts {
     struct buf reasoning, content;
     bool was_stopped;
 };
 
+/* As it is where it is text already, which most outputs are; else put together in `raw`. */
+static const char *plain_text(const json_t *output, struct buf *raw, size_t *length)
+{
+    bool is_text = json_is_string(output) && output_is_plain_text(output);
+    if (!is_text)
+        output_append_text(output, raw);
+    *length = is_text ? json_string_length(output) : raw->length;
+    return is_text ? json_string_value(output) : buf_text(raw);
+}
+
 static bool read_output(const struct call *call, const struct outcome *outcome, struct texts *texts)
 {
     struct buf raw;
     struct text_filter filter;
+    size_t length;
     buf_init(&raw, CHAT_TEXT_MAX_BYTES);
     buf_init(&texts->reasoning, CHAT_TEXT_MAX_BYTES);
     buf_init(&texts->content, CHAT_TEXT_MAX_BYTES);
-    output_append_text(outcome->output, &raw);
+    const char *text = plain_text(outcome->output, &raw, &length);
     text_filter_init(&filter, call->reasoning, call->stops);
-    bool fits = text_filter_whole(&filter, buf_text(&raw), raw.length, &texts->reasoning, &texts->content);
+    bool fits = text_filter_whole(&filter, text, length, &texts->reasoning, &texts->content);
     texts->was_stopped = text_filter_is_stopped(&filter);
     text_filter_dispose(&filter);
     fits = fits && !raw.overflowed;
@@ -66,6 +79,7 @@ bool chat_finish(struct call *call, struct outcome *const *outcomes, struct buf 
 {
     struct chat_totals totals = {0};
     bool fits = true;
+    buf_reserve(out, USUAL_BYTES);
     buf_append_text(out, "{\"id\":");
     json_append_string(out, call->id, strlen(call->id));
     buf_append_text(out, ",\"object\":\"chat.completion\",\"created\":");

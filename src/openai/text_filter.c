@@ -270,15 +270,22 @@ static bool stands_alone(const char *text, size_t length, const char *tag)
     return tag == text || tag[-1] == '\n' || tag[-1] == '\r' || after == end || *after == '\n' || *after == '\r';
 }
 
+/* Tags in the midst of a text are text: only a closing one that no opening one precedes was opened unseen. */
+static bool was_opened_unseen(const char *text, size_t length)
+{
+    const char *closing = memmem(text, length, closing_tag, CLOSING_BYTES);
+    return closing != NULL && stands_alone(text, length, closing) &&
+           !memmem(text, (size_t)(closing - text), opening_tag, OPENING_BYTES);
+}
+
 bool text_filter_whole(struct text_filter *filter, const char *text, size_t length, struct buf *reasoning,
                        struct buf *content)
 {
-    const char *closing = memmem(text, length, closing_tag, CLOSING_BYTES);
-    /* Tags in the midst of a text are text: only a closing one that no opening one precedes was opened unseen. */
-    bool was_opened_unseen = closing != NULL && stands_alone(text, length, closing) &&
-                             !memmem(text, (size_t)(closing - text), opening_tag, OPENING_BYTES);
-    if (filter->mode == REASONING_AUTO && was_opened_unseen)
+    bool has_tags = memchr(text, '<', length) != NULL;
+    if (filter->mode == REASONING_AUTO && has_tags && was_opened_unseen(text, length))
         filter->mode = REASONING_OPENED;
+    if (filter->mode != REASONING_OPENED && !has_tags)
+        filter->place = TEXT_CONTENT;
     text_filter_feed(filter, text, length, reasoning, content);
     return text_filter_end(filter, reasoning, content);
 }
