@@ -2,7 +2,8 @@
 
 * `sh`: run against the daemon, unless a remark (see fences.py) says why not; then the shell parses it.
 * `yaml`: parsed. With `# config.yaml` as its first line it is a configuration of ours: `--check` accepts it, and the
-  page's commands find it under that name. A ConfigMap's config.yaml is one, too.
+  page's commands find it under that name. A ConfigMap's config.yaml is one, too. With `services`, Docker Compose
+  accepts it.
 * `json`: parsed. `nginx`: accepted by `nginx -t`. `python`, `js`: a client's checks run them, which a remark names.
 * Links to files of the repository lead somewhere, and metrics that are named exist.
 """
@@ -94,6 +95,16 @@ class Checks:
         for document in yaml.safe_load_all(fence.text):
             if isinstance(document, dict) and document.get("kind") == "ConfigMap":
                 self.configuration(self.scratch / "config-map.yaml", document["data"]["config.yaml"])
+            if isinstance(document, dict) and "services" in document:
+                self.compose(fence.text)
+
+    def compose(self, text):
+        if not shutil.which("docker-compose"):
+            self.left_out.add("the files of Docker Compose (need docker-compose)")
+            return
+        file = self.scratch / "compose.yaml"
+        file.write_text(text, encoding="utf-8")
+        self.run(["docker-compose", "-f", str(file), "config", "-q"], cwd=self.scratch)
 
     def configuration(self, file, text):
         file.write_text(text, encoding="utf-8")
