@@ -9,7 +9,12 @@
 #include "base/ensure.h"
 #include "openai/mapping.h"
 
-enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024, USUAL_ANSWER_BYTES = 1000 };
+enum {
+    ANSWER_MAX_BYTES = 256 * 1024 * 1024,
+    USUAL_ANSWER_BYTES = 1000,
+    HINT_MAX_BYTES = 1024 * 1024,
+    USUAL_HINT_BYTES = 80,
+};
 
 /* ---- the jobs ---- */
 
@@ -27,8 +32,14 @@ int64_t exchange_deadline_ms(const struct exchange *exchange)
 char *exchange_timeout_hint(const struct exchange *exchange)
 {
     const struct route *route = exchange->routes.timed;
-    return xasprintf("To wait longer, raise %s.",
-                     exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key);
+    const char *key = exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key;
+    struct buf hint;
+    buf_init(&hint, HINT_MAX_BYTES);
+    buf_reserve(&hint, USUAL_HINT_BYTES); /* each request has one */
+    buf_append_text(&hint, "To wait longer, raise ");
+    buf_append_text(&hint, key);
+    ensure(buf_append_text(&hint, "."));
+    return buf_take(&hint, NULL);
 }
 
 static void copy_upstream(const struct exchange *exchange, struct job *job)
