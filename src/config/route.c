@@ -90,18 +90,20 @@ static bool fill_reference(const struct route *route, const char *alias, struct 
     return !out->overflowed;
 }
 
-bool route_target(const struct route *route, const char *alias, struct target *target, struct error *err)
+static bool filled_target(const struct route *route, const char *alias, struct target *target)
 {
     struct buf reference;
     buf_init(&reference, REFERENCE_BYTES);
-    bool ok = true;
-    if (strchr(route->reference, '*') == NULL)
-        buf_append_text(&reference, route->reference);
-    else
-        ok = fill_reference(route, alias, &reference);
-    ok = ok && target_parse(buf_text(&reference), target, NULL);
+    bool is_read = fill_reference(route, alias, &reference) && target_parse(buf_text(&reference), target, NULL);
     buf_dispose(&reference);
-    if (ok)
+    return is_read;
+}
+
+bool route_target(const struct route *route, const char *alias, struct target *target, struct error *err)
+{
+    bool is_read = strchr(route->reference, '*') == NULL ? target_parse(route->reference, target, NULL)
+                                                         : filled_target(route, alias, target);
+    if (is_read)
         return true;
     char quoted[256];
     error_quote(quoted, sizeof quoted, alias, strlen(alias), NULL);

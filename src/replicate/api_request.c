@@ -67,8 +67,7 @@ static void make_room(struct buf *body, const json_t *input)
     size_t bytes = BODY_FRAME_BYTES;
     for (void *at = json_object_iter(members); at != NULL; at = json_object_iter_next(members, at))
         bytes += MEMBER_BYTES + json_string_length(json_object_iter_value(at));
-    size_t most = body->maximum - body->length;
-    buf_reserve(body, bytes < most ? bytes : most);
+    buf_reserve(body, bytes);
 }
 
 bool api_create_body(const struct job *job, const char *version, struct buf *body)

@@ -20,7 +20,6 @@ enum {
     SLOWEST_BYTES_PER_MS = 32, /* an upload may be as slow as this */
     OWN_HEADERS = 2,
     CREATE_URL_BYTES = 8 * 1024, /* a client may name a model of any length */
-    USUAL_BODY_BYTES = 500,
 };
 
 /* The server bounds what it lets in far below this; what is larger is refused, not cut. */
@@ -314,7 +313,6 @@ void prediction_try_create(struct prediction *prediction)
     struct buf url, body;
     buf_init(&url, CREATE_URL_BYTES);
     buf_init(&body, body_max_bytes);
-    buf_reserve(&body, USUAL_BODY_BYTES);
     if (api_create_url(prediction->job, prediction->version, &url) &&
         api_create_body(prediction->job, prediction->version, &body)) {
         prediction_set_state(prediction, PREDICTION_CREATING);
