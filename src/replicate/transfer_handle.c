@@ -90,6 +90,16 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+static void set_proxy(CURL *easy, const char *proxy)
+{
+    /* "" also overrules the proxies of the environment. */
+    set_option(easy, CURLOPT_PROXY, proxy ? proxy : "");
+    if (proxy) /* it is the proxy that hears this: requests have a line of their own */
+        set_option(easy, CURLOPT_USERAGENT, TRANSFER_USER_AGENT);
+    else /* else curl asks the environment for exceptions, at each request */
+        set_option(easy, CURLOPT_NOPROXY, "");
+}
+
 static long to_long(int64_t value)
 {
     return value > LONG_MAX ? LONG_MAX : (long)value;
@@ -107,10 +117,7 @@ struct transfer_handle *transfer_handle_new(const struct transfer_curl *curl)
     set_option(easy, CURLOPT_NOSIGNAL, 1L);
     set_option(easy, CURLOPT_FOLLOWLOCATION, 0L);
     set_option(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    /* "" also overrules the proxies of the environment. */
-    set_option(easy, CURLOPT_PROXY, curl->proxy ? curl->proxy : "");
-    if (curl->proxy) /* told this way, it is the proxy that hears it; requests have a line of their own */
-        set_option(easy, CURLOPT_USERAGENT, TRANSFER_USER_AGENT);
+    set_proxy(easy, curl->proxy);
     if (curl->ca_file) {
         set_option(easy, CURLOPT_CAINFO, curl->ca_file);
         /* With a directory of certificates as well, curl keeps no store in memory: 16 ms a connection, not 0.5. */
