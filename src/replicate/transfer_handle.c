@@ -210,8 +210,8 @@ static bool is_plain_path(const char *path)
 static const char *plain_path(const char *url)
 {
     const char *host = strstr(url, "://");
-    const char *path = host ? strchr(host + 3, '/') : NULL;
-    return path && is_plain_path(path) ? path : NULL;
+    const char *path = host ? strpbrk(host + 3, "/?#") : NULL;
+    return path && *path == '/' && is_plain_path(path) ? path : NULL;
 }
 
 /* The first ones that come are remembered for good, since curl may look at one as long as a handle has it. NULL where
