@@ -281,7 +281,7 @@ void transfer_curl_free(struct transfer_curl *curl)
         multi_dispose(multi);
         free(multi);
     }
-    transfer_urls_dispose(&curl->urls);
+    transfer_origins_dispose(&curl->origins);
     free(curl->ca_file);
     free(curl->proxy);
     free(curl);

@@ -6,7 +6,7 @@
 
 #include "transfer_int.h"
 
-enum { TRANSFER_KNOWN_URLS = 32 };
+enum { TRANSFER_KNOWN_ORIGINS = 16 };
 
 struct transfer_multi {
     struct list_link link; /* in stream_multis; in none when it is that of the calls */
@@ -18,12 +18,13 @@ struct transfer_multi {
     size_t handle_count;
 };
 
-/* URLs that curl has read already, for requests that go to the same few places over and over. */
-struct transfer_urls {
+/* The first parts of URLs, up to the path, that curl has read already: requests go to the same few hosts. */
+struct transfer_origins {
     struct {
         char *text;
+        size_t length;
         CURLU *parsed;
-    } known[TRANSFER_KNOWN_URLS];
+    } known[TRANSFER_KNOWN_ORIGINS];
     size_t count;
 };
 
@@ -47,7 +48,7 @@ struct transfer_curl {
     struct list idle_handles; /* at most max_idle, options that never change already set */
     size_t max_idle;
 
-    struct transfer_urls urls;
+    struct transfer_origins origins;
     char *ca_file, *proxy;
     int64_t connect_timeout_ms;
 };
@@ -65,6 +66,6 @@ void transfer_handle_clear(struct transfer_handle *handle);
 /* How many bytes of the request went out, in all attempts; where curl cannot tell, some. */
 long transfer_handle_sent_bytes(const struct transfer_handle *handle);
 
-void transfer_urls_dispose(struct transfer_urls *urls);
+void transfer_origins_dispose(struct transfer_origins *origins);
 
 #endif

@@ -1,4 +1,5 @@
 /* Curl's handles: what is asked of curl for every transfer, and what for one. */
+#include <ctype.h>
 #include <curl/curl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -7,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/ensure.h"
-#include "base/version.h"
 #include "transfer_curl_int.h"
 
 enum {
@@ -90,6 +90,16 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+static void set_proxy(CURL *easy, const char *proxy)
+{
+    /* "" also overrules the proxies of the environment. */
+    set_option(easy, CURLOPT_PROXY, proxy ? proxy : "");
+    if (proxy) /* it is the proxy that hears this: requests have a line of their own */
+        set_option(easy, CURLOPT_USERAGENT, TRANSFER_USER_AGENT);
+    else /* else curl asks the environment for exceptions, at each request */
+        set_option(easy, CURLOPT_NOPROXY, "");
+}
+
 static long to_long(int64_t value)
 {
     return value > LONG_MAX ? LONG_MAX : (long)value;
@@ -107,9 +117,7 @@ struct transfer_handle *transfer_handle_new(const struct transfer_curl *curl)
     set_option(easy, CURLOPT_NOSIGNAL, 1L);
     set_option(easy, CURLOPT_FOLLOWLOCATION, 0L);
     set_option(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    set_option(easy, CURLOPT_USERAGENT, "replibridge/" REPLIBRIDGE_VERSION);
-    /* "" also overrules the proxies of the environment. */
-    set_option(easy, CURLOPT_PROXY, curl->proxy ? curl->proxy : "");
+    set_proxy(easy, curl->proxy);
     if (curl->ca_file) {
         set_option(easy, CURLOPT_CAINFO, curl->ca_file);
         /* With a directory of certificates as well, curl keeps no store in memory: 16 ms a connection, not 0.5. */
@@ -186,46 +194,76 @@ static struct curl_slist *list_of_lines(struct transfer_handle *handle)
 
 /* ---- URLs ---- */
 
-/* Reading a URL is a fifth of what curl does for a request, and creates go to the same few URLs. The first ones that
- * come are remembered for good, since curl may look at one as long as a handle has it; others are read each time. */
-static CURLU *known_url(struct transfer_urls *urls, const char *text)
+/* Nothing that curl would write otherwise, and no segment that it would resolve, such as "..". */
+static bool is_plain_path(const char *path)
 {
-    for (size_t i = 0; i < urls->count; i++) {
-        if (strcmp(urls->known[i].text, text) == 0)
-            return urls->known[i].parsed;
+    for (char before = '\0'; *path != '\0'; before = *path++) {
+        bool is_plain = isalnum((unsigned char)*path) || *path == '/' || *path == '-' || *path == '_' ||
+                        (*path == '.' && before != '/');
+        if (!is_plain)
+            return false;
     }
-    if (urls->count == TRANSFER_KNOWN_URLS)
+    return true;
+}
+
+/* The path of a URL that has one and nothing after it; NULL where it is not as simple as that. */
+static const char *plain_path(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *path = host ? strpbrk(host + 3, "/?#") : NULL;
+    return path && *path == '/' && is_plain_path(path) ? path : NULL;
+}
+
+/* The first ones that come are remembered for good, since curl may look at one as long as a handle has it. NULL where
+ * there are too many, or curl does not take it for one. */
+static CURLU *known_origin(struct transfer_origins *origins, const char *url, size_t length)
+{
+    for (size_t i = 0; i < origins->count; i++) {
+        if (origins->known[i].length == length && memcmp(origins->known[i].text, url, length) == 0)
+            return origins->known[i].parsed;
+    }
+    if (origins->count == TRANSFER_KNOWN_ORIGINS)
         return NULL;
+    char *text = xstrndup(url, length);
     CURLU *parsed = curl_url();
     ensure(parsed);
     if (curl_url_set(parsed, CURLUPART_URL, text, 0) != CURLUE_OK) {
         curl_url_cleanup(parsed);
+        free(text);
         return NULL;
     }
-    urls->known[urls->count].text = xstrdup(text);
-    urls->known[urls->count++].parsed = parsed;
+    origins->known[origins->count].text = text;
+    origins->known[origins->count].length = length;
+    origins->known[origins->count++].parsed = parsed;
     return parsed;
 }
 
-void transfer_urls_dispose(struct transfer_urls *urls)
+void transfer_origins_dispose(struct transfer_origins *origins)
 {
-    for (size_t i = 0; i < urls->count; i++) {
-        free(urls->known[i].text);
-        curl_url_cleanup(urls->known[i].parsed);
+    for (size_t i = 0; i < origins->count; i++) {
+        free(origins->known[i].text);
+        curl_url_cleanup(origins->known[i].parsed);
     }
-    *urls = (struct transfer_urls){0};
+    *origins = (struct transfer_origins){0};
 }
 
+/* Reading a URL is a quarter of what curl does for a request. So one with a plain path is told to curl in two parts:
+ * the origin, which it has read before, and the target of the request. Others curl reads itself, and all where there is
+ * a proxy, whose requests name the whole. What comes as a stream has its URL from an answer: it may be anything. */
 static void set_url(struct transfer_handle *handle)
 {
     const struct transfer *transfer = handle->transfer;
     struct transfer_curl *curl = handle->multi->curl;
-    bool is_create = transfer->lane == &curl->transfers->kinds[TRANSFER_CREATE];
+    const char *text = transfer->wire.url;
+    const char *path = curl->proxy || transfer->stream.on_data ? NULL : plain_path(text);
+    CURLU *origin = path ? known_origin(&curl->origins, text, (size_t)(path - text)) : NULL;
     /* Curl refuses absurd URLs here (8 MB); the empty one ends the transfer in the usual way. */
-    if (curl_easy_setopt(handle->easy, CURLOPT_URL, transfer->wire.url) != CURLE_OK)
+    if (curl_easy_setopt(handle->easy, CURLOPT_URL, text) != CURLE_OK)
         set_option(handle->easy, CURLOPT_URL, "");
     /* Goes before the text, which spares curl to make one of it. */
-    set_option(handle->easy, CURLOPT_CURLU, is_create ? known_url(&curl->urls, transfer->wire.url) : NULL);
+    set_option(handle->easy, CURLOPT_CURLU, origin);
+    if (curl_easy_setopt(handle->easy, CURLOPT_REQUEST_TARGET, origin ? path : NULL) != CURLE_OK)
+        set_option(handle->easy, CURLOPT_CURLU, NULL);
 }
 
 /* ---- a transfer's ---- */

@@ -10,10 +10,13 @@
 
 #include "base/buf.h"
 #include "base/list.h"
+#include "base/version.h"
 #include "replicate/loop.h"
 #include "replicate/transfer.h"
 
 enum { TRANSFER_DETAIL_BYTES = 320 };
+
+#define TRANSFER_USER_AGENT "replibridge/" REPLIBRIDGE_VERSION
 
 /* ---- transfer_wire.c ---- */
 

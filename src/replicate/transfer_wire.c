@@ -8,6 +8,8 @@
 #include "base/ensure.h"
 
 static const char BEARER[] = "Authorization: Bearer ";
+/* Given to curl as its User-Agent, it would be printed twice for each request, and that by the character. */
+static const char USER_AGENT[] = "User-Agent: " TRANSFER_USER_AGENT;
 static const char JSON_TYPE[] = "Content-Type: application/json";
 /* A name and a colon alone: curl leaves out a header that it would add of itself. It would hold back bodies over 1 MB
  * for a second, waiting for a leave to go on. */
@@ -27,8 +29,8 @@ static size_t text_bytes(const struct transfer_request *request)
     size_t bytes = size_of(request->url) + 2 * size_of(request->token) + 2 * size_of(request->accept);
     for (size_t i = 0; i < request->header_count; i++)
         bytes += strlen(request->headers[i].name) + strlen(request->headers[i].value) + sizeof(": ");
-    return bytes + sizeof(BEARER) + sizeof(ACCEPT) + sizeof(": ") + sizeof(JSON_TYPE) + sizeof(NO_EXPECT) +
-           sizeof(NO_STORE);
+    return bytes + sizeof(USER_AGENT) + sizeof(BEARER) + sizeof(ACCEPT) + sizeof(": ") + sizeof(JSON_TYPE) +
+           sizeof(NO_EXPECT) + sizeof(NO_STORE);
 }
 
 static void put(struct transfer_wire *wire, const char *bytes, size_t length)
@@ -42,6 +44,13 @@ static const char *put_text(struct transfer_wire *wire, const char *text)
     const char *start = wire->text + wire->used;
     put(wire, text ? text : "", size_of(text));
     return text ? start : NULL;
+}
+
+/* A line that is known to be one. */
+static void put_line(struct transfer_wire *wire, const char *line, size_t size)
+{
+    put(wire, line, size);
+    wire->line_count++;
 }
 
 /* A line of two parts. Line breaks become spaces, so that no value can add a header of its own. */
@@ -62,24 +71,41 @@ static void add_header(struct transfer_wire *wire, const char *name, const char 
     add_line(wire, name, *value ? ": " : ";", value);
 }
 
+static bool has_header(const struct transfer_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (strcasecmp(request->headers[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_body_lines(struct transfer_wire *wire, const struct transfer_request *request)
+{
+    bool has_type = has_header(request, "Content-Type");
+    if (!has_type && wire->body_length > 0)
+        put_line(wire, JSON_TYPE, sizeof(JSON_TYPE));
+    else if (!has_type)
+        put_line(wire, NO_TYPE, sizeof(NO_TYPE));
+    put_line(wire, NO_EXPECT, sizeof(NO_EXPECT));
+}
+
+/* Curl goes through all of them several times for each request: none is there that says nothing. */
 static void add_lines(struct transfer_wire *wire, const struct transfer_request *request)
 {
-    bool has_type = false;
     wire->lines = wire->text + wire->used;
+    if (!has_header(request, "User-Agent"))
+        put_line(wire, USER_AGENT, sizeof(USER_AGENT));
     if (request->token)
         add_line(wire, BEARER, "", request->token);
-    for (size_t i = 0; i < request->header_count; i++) {
-        const struct header *header = &request->headers[i];
-        has_type = has_type || strcasecmp(header->name, "Content-Type") == 0;
-        add_header(wire, header->name, header->value);
-    }
+    for (size_t i = 0; i < request->header_count; i++)
+        add_header(wire, request->headers[i].name, request->headers[i].value);
     if (request->accept)
         add_header(wire, ACCEPT, request->accept);
     if (request->accept && request->on_data)
-        add_line(wire, NO_STORE, "", "");
-    if (!has_type)
-        add_line(wire, wire->body_length > 0 ? JSON_TYPE : NO_TYPE, "", "");
-    add_line(wire, NO_EXPECT, "", "");
+        put_line(wire, NO_STORE, sizeof(NO_STORE));
+    if (wire->method == TRANSFER_POST)
+        add_body_lines(wire, request);
 }
 
 static enum transfer_method parse_method(const char *method)
