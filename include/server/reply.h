@@ -1,10 +1,17 @@
 /* The answer of one request on its way to libmicrohttpd: the only place that suspends and resumes.
  *
  * A reply is open, then ready (reply_send: status, headers and body are filled in), then gone to
- * MHD. Or it is streamed: reply_stream_begin, then reply_write as often as there is something, then reply_stream_end;
- * what MHD has not taken yet lies in the outbox, and the connection is suspended whenever that is empty. While it
- * waits, its connection is suspended and its descriptor is watched for a client that hangs up, which MHD does not
- * notice. Fill first, resume last: resumes are collected and done once a turn. One thread: the worker's. */
+ * MHD. While it waits, its connection is suspended and its descriptor is watched for a client that hangs up, which MHD
+ * does not notice. Fill first, resume last: resumes are collected and done once a turn.
+ *
+ * Or it is streamed: reply_stream_begin, then reply_write as often as there is something, then reply_stream_end. MHD
+ * writes the head. When it then asks for the body its connection is suspended until the stream has ended, and what is
+ * written goes from the outbox to the socket past MHD, framed here: to resume MHD for each piece would cost more than
+ * the piece, the more so the more connections are suspended (it walks the list of all). What the socket does not take
+ * waits in the outbox until there is room. At the end MHD is resumed, writes the last chunk, and reads the next
+ * request.
+ *
+ * One thread: the worker's. */
 #ifndef SERVER_REPLY_H
 #define SERVER_REPLY_H
 
@@ -20,10 +27,11 @@ struct MHD_Connection;
 
 enum { REPLY_MAX_HEADERS = 20, REPLY_LEAST_HEAD_BYTES = 768 };
 
-/* One worker's replies that are to be resumed at the end of the turn. */
+/* One worker's replies that are to be resumed, or streams that have something to send, at the end of the turn. */
 struct reply_queue {
     struct loop *loop;
     struct list ready;
+    struct list blocked; /* streams whose socket is full */
 };
 
 /* What belongs to a connection, not to one of its requests: the watch for a client that hangs up. It stays with epoll
@@ -32,6 +40,7 @@ struct reply_hangup {
     struct loop *loop;
     struct loop_watch watch;
     struct reply *waiting; /* whom to tell; NULL = nobody */
+    struct reply *blocked; /* who waits for room in the socket; NULL = nobody */
 };
 
 struct reply_header {
@@ -55,13 +64,17 @@ struct reply {
     int fd;
     bool is_ready, is_dropped, is_suspended, is_sent;
     bool is_stream, is_ended, was_full, was_sent_raw;
+    bool is_chunked; /* the client knows chunks (HTTP/1.1): so a stream is framed */
+    bool has_head;   /* a stream's head is out: the socket is ours */
     int status;
     struct reply_header headers[REPLY_MAX_HEADERS];
     size_t header_count;
     size_t head_room; /* how many bytes of headers may still be added */
     struct buf body;
     size_t body_bytes;  /* for the log, after the body has gone to MHD */
-    size_t taken_bytes; /* of a stream's outbox, which is `body`: what MHD has taken */
+    size_t taken_bytes; /* of a stream's outbox, which is `body`: what the socket has taken */
+    size_t chunk_bytes; /* of what is left, what the chunk holds that is being sent; 0 = between chunks */
+    size_t chunk_sent;  /* of that chunk with its frame, what the socket has taken */
     int64_t write_timeout_ms;
     struct loop_timer stall;
     struct reply_hangup *hangup; /* of its connection */
@@ -92,7 +105,8 @@ void reply_send(struct reply *reply, int status, struct buf *body);
 /* Begins a streamed answer with the headers added so far. A client that takes nothing for write_timeout_ms while there
  * is something to take is cut off. `on_drained` gets the arg of reply_wait. */
 void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained);
-/* Appends to the outbox. True while it is not full; a client that lets it grow to its maximum is cut off. */
+/* Appends to the outbox; the first write of a turn is sent at once, what comes after it at the end of the turn. True
+ * while the outbox is not full; a client that lets it grow to its maximum is cut off. */
 bool reply_write(struct reply *reply, const struct buf *bytes);
 void reply_stream_end(struct reply *reply);
 
@@ -106,8 +120,12 @@ void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg);
 /* Hands a ready reply to MHD: from the access handler. False: close the connection. */
 bool reply_hand_over(struct reply *reply);
 
-/* Resumes every reply that got ready; true if there was any: MHD has work then. Once per turn. */
+/* Sends what the streams have to say, and resumes every reply that got ready; true if there was any of those: MHD has
+ * work then. Once per turn. */
 bool reply_queue_flush(struct reply_queue *queue);
+
+/* Before MHD is stopped: no connection stays suspended, and what a full socket did not take is given up. */
+void reply_queue_close(struct reply_queue *queue);
 
 /* Ends the connection, whatever was on its way. MHD notices by itself. */
 void reply_cut(struct reply *reply);

@@ -177,7 +177,8 @@ bool sse_parser_feed(struct sse_parser *parser, const char *bytes, size_t length
 bool sse_append_data(struct buf *out, const char *text, size_t length)
 {
     /* A second line would need a second `data:`, and some clients read line by line. */
-    ensure(length_before_line_end(text, length) == length);
+    ensure(memchr(text, '\n', length) == NULL && memchr(text, '\r', length) == NULL);
+    buf_reserve(out, length + sizeof "data: \n\n" - 1);
     buf_append_text(out, "data: ");
     buf_append(out, text, length);
     return buf_append_text(out, "\n\n");

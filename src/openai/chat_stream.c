@@ -19,6 +19,8 @@
  * nothing is left for the text is not worth the trouble: text takes its least. */
 enum { FRAME_BYTES = 3900, ENVELOPE_BYTES = 200, DELTA_MAX_BYTES = 2048, DELTA_ROOM_LEAST_BYTES = 256 };
 
+enum { ESCAPED_MOST_BYTES = 6 }; /* of a single byte, as \\u0000 */
+
 struct choice {
     struct text_filter filter;
     size_t given_bytes; /* of text, to the client */
@@ -29,8 +31,9 @@ struct choice {
 struct stream_state {
     struct choice *choices;
     size_t count;
-    struct buf head;  /* what all chunks begin with, up to their choices */
-    struct buf chunk; /* the one being built */
+    struct buf head;               /* what all chunks begin with, up to their choices */
+    struct buf chunk;              /* the one being built */
+    struct buf reasoning, content; /* what the filters have let through, and was not said yet */
     struct chat_totals totals;
 };
 
@@ -51,6 +54,8 @@ static void state_free(void *state)
     free(stream->choices);
     buf_dispose(&stream->head);
     buf_dispose(&stream->chunk);
+    buf_dispose(&stream->reasoning);
+    buf_dispose(&stream->content);
     free(stream);
 }
 
@@ -63,6 +68,8 @@ static struct stream_state *state_new(const struct call *call)
         text_filter_init(&state->choices[i].filter, call->reasoning, call->stops);
     buf_init(&state->head, CHAT_TEXT_MAX_BYTES);
     buf_init(&state->chunk, CHAT_TEXT_MAX_BYTES);
+    buf_init(&state->reasoning, CHAT_TEXT_MAX_BYTES);
+    buf_init(&state->content, CHAT_TEXT_MAX_BYTES);
     buf_append_text(&state->head, "{\"id\":");
     json_append_string(&state->head, call->id, strlen(call->id));
     buf_printf(&state->head,
@@ -125,6 +132,8 @@ static void close_delta(const struct speaker *speaker, const char *finish_reason
 static size_t delta_length(const char *text, size_t length, size_t room)
 {
     size_t at = 0;
+    if (length <= DELTA_MAX_BYTES && length <= room / ESCAPED_MOST_BYTES)
+        return length; /* as most are: a piece is a few words */
     while (at < length) {
         char escaped[UTF8_ESCAPE_BYTES];
         size_t used;
@@ -170,15 +179,24 @@ static void say_reasoning(const struct speaker *speaker, const struct buf *text)
     }
 }
 
-/* Says what the filter has let through, and uses it up. */
-static bool say_texts(const struct speaker *speaker, struct buf *reasoning, struct buf *content)
+/* What a piece takes is kept for the next one; what a whole text took is not. */
+static void use_up(struct buf *text)
 {
+    if (text->capacity > FRAME_BYTES)
+        buf_dispose(text);
+    buf_clear(text);
+}
+
+/* Says what the filter has let through, and uses it up. */
+static bool say_texts(const struct speaker *speaker)
+{
+    struct buf *reasoning = &speaker->state->reasoning, *content = &speaker->state->content;
     bool fits = !reasoning->overflowed && !content->overflowed;
     speaker->choice->given_bytes += reasoning->length + content->length;
     say_reasoning(speaker, reasoning);
     say_content(speaker, content);
-    buf_dispose(reasoning);
-    buf_dispose(content);
+    use_up(reasoning);
+    use_up(content);
     return fits;
 }
 
@@ -207,12 +225,10 @@ static bool begin(struct call *call, struct buf *out)
 static bool piece(struct call *call, size_t index, const char *bytes, size_t length, struct buf *out)
 {
     struct speaker speaker = make_speaker(call, index, out);
-    struct buf reasoning, content;
-    buf_init(&reasoning, CHAT_TEXT_MAX_BYTES);
-    buf_init(&content, CHAT_TEXT_MAX_BYTES);
+    struct stream_state *state = speaker.state;
     speaker.choice->has_pieces = speaker.choice->has_pieces || length > 0;
-    text_filter_feed(&speaker.choice->filter, bytes, length, &reasoning, &content);
-    return say_texts(&speaker, &reasoning, &content) && !out->overflowed;
+    text_filter_feed(&speaker.choice->filter, bytes, length, &state->reasoning, &state->content);
+    return say_texts(&speaker) && !out->overflowed;
 }
 
 static bool is_stopped(const struct call *call, size_t index)
@@ -238,19 +254,17 @@ static bool choice_end(struct call *call, size_t index, const struct outcome *ou
 {
     struct speaker speaker = make_speaker(call, index, out);
     struct choice *choice = speaker.choice;
-    struct buf reasoning, content;
+    struct stream_state *state = speaker.state;
     bool fits = true;
     ensure(outcome != NULL ? outcome->succeeded : text_filter_is_stopped(&choice->filter));
-    buf_init(&reasoning, CHAT_TEXT_MAX_BYTES);
-    buf_init(&content, CHAT_TEXT_MAX_BYTES);
     if (outcome != NULL && !choice->has_pieces)
-        fits = filter_output(choice, outcome->output, &reasoning, &content);
+        fits = filter_output(choice, outcome->output, &state->reasoning, &state->content);
     else
-        text_filter_end(&choice->filter, &reasoning, &content);
-    fits = say_texts(&speaker, &reasoning, &content) && fits;
+        text_filter_end(&choice->filter, &state->reasoning, &state->content);
+    fits = say_texts(&speaker) && fits;
     open_delta(&speaker);
     close_delta(&speaker, chat_finish_reason(call, outcome, text_filter_is_stopped(&choice->filter)));
-    chat_count(&speaker.state->totals, call, outcome, choice->given_bytes);
+    chat_count(&state->totals, call, outcome, choice->given_bytes);
     choice->is_over = true;
     return fits && !out->overflowed;
 }

@@ -4,10 +4,10 @@
  * two readers of one URL must never disagree about its host. */
 #include "replicate/api.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/ensure.h"
 #include "base/json.h"
 #include "api_int.h"
 
@@ -151,7 +151,9 @@ bool api_event_id_parse(const char *text, struct api_event_id *id)
             return false;
         at++;
     }
-    snprintf(id->text, sizeof id->text, "%s", text);
+    size_t length = (size_t)(at - text); /* with the NUL, which the number ended at */
+    ensure(length <= sizeof id->text);
+    memcpy(id->text, text, length);
     return true;
 }
 

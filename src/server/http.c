@@ -329,10 +329,10 @@ static enum MHD_Result wait_or_answer(struct http_request *request)
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const char *path, const char *method,
                                   const char *version, const char *upload, size_t *upload_size, void **context)
 {
-    (void)version;
     struct http_request *request = *context;
     if (request == NULL) {
         request = *context = open_request(arg, mhd, method, path);
+        request->reply.is_chunked = strcmp(version, MHD_HTTP_VERSION_1_0) != 0; /* libmicrohttpd's own rule */
         return request->reply.is_ready ? answer_early(request) : MHD_YES;
     }
     if (*upload_size > 0) {
@@ -404,7 +404,7 @@ struct http *http_new(const struct http_options *options, struct error *err)
 
 void http_free(struct http *http)
 {
-    reply_queue_flush(&http->replies);
+    reply_queue_close(&http->replies);
     loop_watch_clear(http->options.loop, &http->watch);
     MHD_stop_daemon(http->daemon);
     free(http);

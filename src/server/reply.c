@@ -1,6 +1,7 @@
 /* The answer of one request on its way to libmicrohttpd; see the header for how it waits. */
 #include "server/reply.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +15,44 @@ void reply_queue_init(struct reply_queue *queue, struct loop *loop)
 {
     queue->loop = loop;
     list_init(&queue->ready);
+    list_init(&queue->blocked);
 }
 
-/* Level-triggered, this would come back without end; whoever waits on this connection next sets the watch again. */
-static void on_hangup(void *arg, uint32_t events)
+/* The connection has something to hear: at the end of the turn it is served. */
+static void serve_soon(struct reply *reply)
 {
-    (void)events;
-    struct reply_hangup *hangup = arg;
-    struct reply *reply = hangup->waiting;
+    list_remove(&reply->link);
+    if (reply->is_suspended)
+        list_append(&reply->queue->ready, &reply->link);
+}
+
+/* Level-triggered, a hang-up would come back without end; whoever waits on this connection next sets the watch again.
+ * A client that only half-closed may still be reading the rest of its stream. */
+static void on_hangup(struct reply_hangup *hangup)
+{
+    struct reply *waiting = hangup->waiting;
     hangup->waiting = NULL;
     loop_watch_clear(hangup->loop, &hangup->watch);
-    if (reply != NULL)
-        reply->on_gone(reply->arg);
+    if (waiting != NULL)
+        waiting->on_gone(waiting->arg);
+    if (hangup->blocked != NULL)
+        (void)loop_watch_set(hangup->loop, &hangup->watch, hangup->blocked->fd, EPOLLOUT);
+}
+
+/* Errors come with EPOLLOUT, and sending tells what they are. */
+static void on_event(void *arg, uint32_t events)
+{
+    struct reply_hangup *hangup = arg;
+    if (hangup->blocked != NULL && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
+        serve_soon(hangup->blocked);
+    if (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP))
+        on_hangup(hangup);
 }
 
 void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop)
 {
     *hangup = (struct reply_hangup){.loop = loop};
-    loop_watch_init(&hangup->watch, on_hangup, hangup);
+    loop_watch_init(&hangup->watch, on_event, hangup);
 }
 
 void reply_hangup_dispose(struct reply_hangup *hangup)
@@ -45,9 +66,28 @@ static void listen_no_more(struct reply *reply)
         reply->hangup->waiting = NULL;
 }
 
+/* The client can be told nothing more. Not for the exchange to decide, but it hears of it: the connection ends. */
+static void give_up(struct reply *reply)
+{
+    reply->is_dropped = true;
+    reply_cut(reply);
+    serve_soon(reply);
+}
+
 static void on_stall(void *arg)
 {
-    reply_cut(arg);
+    give_up(arg);
+}
+
+/* The room in the socket is waited for no longer; the watch for a hang-up stays. */
+static void unblock(struct reply *reply)
+{
+    struct reply_hangup *hangup = reply->hangup;
+    if (hangup->blocked != reply)
+        return;
+    hangup->blocked = NULL;
+    if (hangup->watch.fd >= 0)
+        (void)loop_watch_set(hangup->loop, &hangup->watch, reply->fd, EPOLLRDHUP);
 }
 
 void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Connection *connection,
@@ -65,6 +105,7 @@ void reply_init(struct reply *reply, struct reply_queue *queue, struct MHD_Conne
 void reply_dispose(struct reply *reply)
 {
     listen_no_more(reply);
+    unblock(reply);
     loop_timer_clear(reply->queue->loop, &reply->stall);
     list_remove(&reply->link);
     for (size_t i = 0; i < reply->header_count; i++)
@@ -86,18 +127,11 @@ void reply_header(struct reply *reply, const char *name, const char *value)
     reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
 }
 
-/* The connection has something to hear: at the end of the turn it is resumed. */
-static void resume_soon(struct reply *reply)
-{
-    if (reply->is_suspended && reply->link.list == NULL)
-        list_append(&reply->queue->ready, &reply->link);
-}
-
 static void mark_ready(struct reply *reply)
 {
     reply->is_ready = true;
     listen_no_more(reply);
-    resume_soon(reply);
+    serve_soon(reply);
 }
 
 void reply_send(struct reply *reply, int status, struct buf *body)
@@ -133,17 +167,6 @@ void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg)
         (void)loop_watch_set(reply->queue->loop, &reply->hangup->watch, reply->fd, EPOLLRDHUP);
 }
 
-bool reply_queue_flush(struct reply_queue *queue)
-{
-    bool any = false;
-    for (struct list_link *link; (link = list_shift(&queue->ready)) != NULL; any = true) {
-        struct reply *reply = list_entry(link, struct reply, link);
-        reply->is_suspended = false;
-        MHD_resume_connection(reply->connection);
-    }
-    return any;
-}
-
 /* ---- streams ---- */
 
 void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained)
@@ -155,7 +178,7 @@ void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_m
     reply->on_drained = on_drained;
     buf_dispose(&reply->body);
     buf_init(&reply->body, REPLY_MAX_BYTES);
-    resume_soon(reply); /* the watch for a hang-up stays: a stream may be silent for long */
+    serve_soon(reply); /* the watch for a hang-up stays: a stream may be silent for long */
 }
 
 static size_t pending_bytes(const struct reply *reply)
@@ -163,19 +186,9 @@ static size_t pending_bytes(const struct reply *reply)
     return reply->body.length - reply->taken_bytes;
 }
 
-bool reply_write(struct reply *reply, const struct buf *bytes)
+static void watch_for_stall(struct reply *reply)
 {
-    ensure(reply->is_stream && !reply->is_ended);
-    if (bytes->length == 0)
-        return true;
-    if (pending_bytes(reply) == 0)
-        loop_timer_set(reply->queue->loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
-    if (!buf_append(&reply->body, bytes->data, bytes->length))
-        reply_cut(reply);
-    reply->body_bytes += bytes->length;
-    resume_soon(reply);
-    reply->was_full = reply->was_full || pending_bytes(reply) > REPLY_HIGH_BYTES;
-    return !reply->was_full;
+    loop_timer_set(reply->queue->loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
 }
 
 void reply_stream_end(struct reply *reply)
@@ -184,28 +197,27 @@ void reply_stream_end(struct reply *reply)
     mark_ready(reply);
 }
 
+enum { CHUNK_BYTES = 4096, CHUNK_FRAME_BYTES = 8 };
+
 /* How much of the outbox goes out in one piece: whole events where they fit, because some clients lose one
  * that comes in two reads. */
-static size_t portion(const char *bytes, size_t length, size_t room)
+static size_t portion(const char *bytes, size_t length)
 {
-    if (length <= room)
+    if (length <= CHUNK_BYTES)
         return length;
-    for (size_t end = room; end >= 2; end--)
+    for (size_t end = CHUNK_BYTES; end >= 2; end--)
         if (bytes[end - 1] == '\n' && bytes[end - 2] == '\n')
             return end;
-    return room;
+    return CHUNK_BYTES;
 }
 
+/* `length` bytes of the outbox are out. */
 static void take(struct reply *reply, size_t length)
 {
-    struct loop *loop = reply->queue->loop;
     reply->taken_bytes += length;
     if (pending_bytes(reply) == 0) {
         buf_clear(&reply->body);
         reply->taken_bytes = 0;
-        loop_timer_clear(loop, &reply->stall);
-    } else {
-        loop_timer_set(loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
     }
     /* Else a slow client's outbox would only ever grow; but a large one is not to be moved for every piece of it. */
     if (reply->taken_bytes > REPLY_HIGH_BYTES && reply->taken_bytes >= pending_bytes(reply)) {
@@ -219,22 +231,151 @@ static void take(struct reply *reply, size_t length)
         reply->on_drained(reply->arg);
 }
 
-/* libmicrohttpd asks for more of a stream's body. Nothing there: suspended until there is. */
+/* The chunk being sent, with its frame (RFC 9112, 7.1); to a client that does not know chunks its bytes alone. */
+static size_t frame_chunk(const struct reply *reply, char out[CHUNK_BYTES + CHUNK_FRAME_BYTES])
+{
+    const char *bytes = reply->body.data + reply->taken_bytes;
+    size_t length = reply->chunk_bytes;
+    char *at = out;
+    if (!reply->is_chunked) {
+        memcpy(out, bytes, length);
+        return length;
+    }
+    int shift = 12; /* of the first digit, of four at most */
+    while (length >> shift == 0)
+        shift -= 4;
+    for (; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[length >> shift & 0xf];
+    memcpy(at, "\r\n", 2);
+    memcpy(at + 2, bytes, length);
+    memcpy(at + 2 + length, "\r\n", 2);
+    return (size_t)(at - out) + 2 + length + 2;
+}
+
+/* Sends one chunk, or what was left of it. False: the socket took not all of it. */
+static bool send_chunk(struct reply *reply)
+{
+    char framed[CHUNK_BYTES + CHUNK_FRAME_BYTES];
+    if (reply->chunk_bytes == 0)
+        reply->chunk_bytes = portion(reply->body.data + reply->taken_bytes, pending_bytes(reply));
+    size_t length = frame_chunk(reply, framed);
+    ssize_t sent = send(reply->fd, framed + reply->chunk_sent, length - reply->chunk_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        give_up(reply);
+    if (sent <= 0)
+        return false;
+    reply->chunk_sent += (size_t)sent;
+    if (reply->stall.place != 0)
+        watch_for_stall(reply);
+    if (reply->chunk_sent < length)
+        return false;
+    size_t taken = reply->chunk_bytes;
+    reply->chunk_bytes = reply->chunk_sent = 0;
+    take(reply, taken);
+    return true;
+}
+
+/* The socket is full: the rest goes when it has room. */
+static void block(struct reply *reply)
+{
+    struct reply_hangup *hangup = reply->hangup;
+    list_remove(&reply->link);
+    list_append(&reply->queue->blocked, &reply->link);
+    if (reply->stall.place == 0)
+        watch_for_stall(reply);
+    if (hangup->blocked == reply)
+        return;
+    hangup->blocked = reply;
+    /* Of a client that half-closed, which nobody waits for any more, epoll would speak without end. */
+    uint32_t hang_up = hangup->watch.fd >= 0 ? EPOLLRDHUP : 0;
+    (void)loop_watch_set(hangup->loop, &hangup->watch, reply->fd, EPOLLOUT | hang_up);
+}
+
+/* Sends what there is, but no more at once than lets others have their turn. True: all of it is out. */
+static bool send_pending(struct reply *reply)
+{
+    enum { CHUNKS_A_TURN = 16 };
+    bool has_room = true;
+    for (int i = 0; i < CHUNKS_A_TURN && has_room && pending_bytes(reply) > 0; i++)
+        has_room = send_chunk(reply);
+    if (reply->is_dropped)
+        return false;
+    if (pending_bytes(reply) > 0) {
+        block(reply);
+        return false;
+    }
+    unblock(reply);
+    loop_timer_clear(reply->queue->loop, &reply->stall);
+    return true;
+}
+
+/* The first write of a turn goes out at once: what others have to say in this turn may take long. Those after it go
+ * together at the end of the turn, for each would be a system call. */
+static void send_first(struct reply *reply)
+{
+    if (reply->has_head && reply->is_suspended)
+        (void)send_pending(reply);
+    if (reply->link.list == NULL)
+        serve_soon(reply);
+}
+
+bool reply_write(struct reply *reply, const struct buf *bytes)
+{
+    ensure(reply->is_stream && !reply->is_ended);
+    if (bytes->length == 0)
+        return true;
+    if (!reply->has_head && pending_bytes(reply) == 0)
+        watch_for_stall(reply);
+    if (!buf_append(&reply->body, bytes->data, bytes->length))
+        give_up(reply);
+    reply->body_bytes += bytes->length;
+    if (reply->link.list == NULL)
+        send_first(reply);
+    reply->was_full = reply->was_full || pending_bytes(reply) > REPLY_HIGH_BYTES;
+    return !reply->was_full;
+}
+
+/* False: nothing for libmicrohttpd to do, the stream goes on. */
+static bool needs_mhd(struct reply *reply)
+{
+    if (reply->is_stream && reply->has_head && !reply->is_dropped && (!send_pending(reply) || !reply->is_ended))
+        return reply->is_dropped;
+    return true;
+}
+
+bool reply_queue_flush(struct reply_queue *queue)
+{
+    bool any = false;
+    for (struct list_link *link; (link = list_shift(&queue->ready)) != NULL;) {
+        struct reply *reply = list_entry(link, struct reply, link);
+        if (!needs_mhd(reply))
+            continue;
+        list_remove(&reply->link); /* where sending failed it was to be served once more */
+        reply->is_suspended = false;
+        MHD_resume_connection(reply->connection);
+        any = true;
+    }
+    return any;
+}
+
+void reply_queue_close(struct reply_queue *queue)
+{
+    reply_queue_flush(queue);
+    for (struct list_link *link; (link = list_first(&queue->blocked)) != NULL;)
+        give_up(list_entry(link, struct reply, link));
+    reply_queue_flush(queue);
+}
+
+/* libmicrohttpd asks for a stream's body, so its head is out: from now on the socket is ours until the end. */
 static ssize_t on_read(void *arg, uint64_t position, char *out, size_t room)
 {
     (void)position;
+    (void)out;
+    (void)room;
     struct reply *reply = arg;
-    if (reply->is_dropped)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (pending_bytes(reply) > 0) {
-        const char *bytes = reply->body.data + reply->taken_bytes;
-        size_t length = portion(bytes, pending_bytes(reply), room);
-        memcpy(out, bytes, length);
-        take(reply, length);
-        return (ssize_t)length;
-    }
-    if (reply->is_ended)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+    reply->has_head = true;
+    if (needs_mhd(reply))
+        return reply->is_dropped ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
     reply->is_suspended = true;
     MHD_suspend_connection(reply->connection);
     return 0;
