@@ -56,7 +56,7 @@ struct reply {
     bool is_ready, is_dropped, is_suspended, is_sent;
     bool is_stream, is_ended, was_full, was_sent_raw;
     int status;
-    struct reply_header headers[REPLY_MAX_HEADERS];
+    struct reply_header *headers; /* room for REPLY_MAX_HEADERS; NULL until the first: most of the time is waiting */
     size_t header_count;
     size_t head_room; /* how many bytes of headers may still be added */
     struct buf body;
