@@ -67,7 +67,7 @@ struct reply {
     bool is_chunked; /* the client knows chunks (HTTP/1.1): so a stream is framed */
     bool has_head;   /* a stream's head is out: the socket is ours */
     int status;
-    struct reply_header headers[REPLY_MAX_HEADERS];
+    struct reply_header *headers; /* room for REPLY_MAX_HEADERS; NULL until the first: most of the time is waiting */
     size_t header_count;
     size_t head_room; /* how many bytes of headers may still be added */
     struct buf body;

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <yaml.h>
 
+#include "base/buf.h"
 #include "base/ensure.h"
 
 /* A finished node that an alias may name. The node stays where it is until the whole tree stands. */
@@ -426,21 +427,35 @@ bool yaml_tree_parse(struct yaml_tree *tree, const char *file, const char *bytes
     return tree->root != NULL;
 }
 
-/* One byte more than allowed is read, so that a file of any size costs no more than the limit. */
+/* One byte more than allowed is read, so that a file of any size costs no more than the limit. Not into a block of that
+ * limit: once malloc has seen one of a megabyte freed, it no longer asks the kernel for other large blocks by
+ * themselves, and then those that are cleared, the tables of the daemon, would be in memory whole from the start. */
+static bool read_stream(FILE *stream, struct buf *bytes)
+{
+    char block[8192];
+    size_t length = 0;
+    buf_init(bytes, YAML_TREE_BYTES + 1);
+    do {
+        size_t room = bytes->maximum - bytes->length;
+        length = fread(block, 1, room < sizeof block ? room : sizeof block, stream);
+        buf_append(bytes, block, length);
+    } while (length > 0);
+    return !ferror(stream);
+}
+
 bool yaml_tree_read(struct yaml_tree *tree, const char *file, struct error *err)
 {
     *tree = (struct yaml_tree){0};
     FILE *stream = fopen(file, "re");
     if (stream == NULL)
         return error_set(err, ERROR_INVALID_VALUE, NULL, "%s: the file cannot be opened: %s", file, strerror(errno));
-    char *bytes = xmalloc(YAML_TREE_BYTES + 1);
-    size_t length = fread(bytes, 1, YAML_TREE_BYTES + 1, stream);
-    int fault = ferror(stream) ? errno : 0;
+    struct buf bytes;
+    int fault = read_stream(stream, &bytes) ? 0 : errno;
     fclose(stream);
     bool ok = fault == 0
-                  ? yaml_tree_parse(tree, file, bytes, length, err)
+                  ? yaml_tree_parse(tree, file, buf_text(&bytes), bytes.length, err)
                   : error_set(err, ERROR_INVALID_VALUE, NULL, "%s: the file cannot be read: %s", file, strerror(fault));
-    free(bytes);
+    buf_dispose(&bytes);
     return ok;
 }
 

@@ -17,8 +17,7 @@ struct second {
 };
 
 struct page {
-    pthread_mutex_t mutex; /* guards the three below */
-    struct board_run runs[BOARD_RUNS];
+    struct board_run runs[BOARD_RUNS]; /* guarded by the page's mutex, as are the next two */
     size_t count, total;
     struct second seconds[RING_S];
     atomic_int_least64_t answered;
@@ -29,8 +28,10 @@ struct health {
     atomic_int kind;
 };
 
+/* The mutexes stand apart, so that setting them up makes no page resident whose worker there is not. */
 struct board {
     struct page pages[BOARD_WORKERS];
+    pthread_mutex_t page_mutexes[BOARD_WORKERS];
     struct health healths[BOARD_ALIASES];
     pthread_mutex_t mutex; /* guards the errors */
     struct board_error errors[BOARD_ERRORS];
@@ -41,7 +42,7 @@ struct board *board_new(void)
 {
     struct board *board = xcalloc(1, sizeof *board);
     for (size_t i = 0; i < BOARD_WORKERS; i++)
-        ensure(pthread_mutex_init(&board->pages[i].mutex, NULL) == 0);
+        ensure(pthread_mutex_init(&board->page_mutexes[i], NULL) == 0);
     ensure(pthread_mutex_init(&board->mutex, NULL) == 0);
     return board;
 }
@@ -49,7 +50,7 @@ struct board *board_new(void)
 void board_free(struct board *board)
 {
     for (size_t i = 0; i < BOARD_WORKERS; i++)
-        pthread_mutex_destroy(&board->pages[i].mutex);
+        pthread_mutex_destroy(&board->page_mutexes[i]);
     pthread_mutex_destroy(&board->mutex);
     free(board);
 }
@@ -60,12 +61,12 @@ void board_publish(struct board *board, size_t worker, const struct board_run *r
 {
     ensure(worker < BOARD_WORKERS && count <= BOARD_RUNS);
     struct page *page = &board->pages[worker];
-    ensure(pthread_mutex_lock(&page->mutex) == 0);
+    ensure(pthread_mutex_lock(&board->page_mutexes[worker]) == 0);
     if (count > 0) /* with none there may be no array either */
         memcpy(page->runs, runs, count * sizeof *runs);
     page->count = count;
     page->total = total;
-    ensure(pthread_mutex_unlock(&page->mutex) == 0);
+    ensure(pthread_mutex_unlock(&board->page_mutexes[worker]) == 0);
 }
 
 static void count_second(struct page *page, int64_t now_s)
@@ -116,11 +117,11 @@ size_t board_runs(struct board *board, struct board_run *runs, size_t room, size
     *total = 0;
     for (size_t i = 0; i < BOARD_WORKERS; i++) {
         struct page *page = &board->pages[i];
-        ensure(pthread_mutex_lock(&page->mutex) == 0);
+        ensure(pthread_mutex_lock(&board->page_mutexes[i]) == 0);
         memcpy(all + count, page->runs, page->count * sizeof *all);
         count += page->count;
         *total += page->total;
-        ensure(pthread_mutex_unlock(&page->mutex) == 0);
+        ensure(pthread_mutex_unlock(&board->page_mutexes[i]) == 0);
     }
     qsort(all, count, sizeof *all, by_age);
     count = count < room ? count : room;

@@ -110,6 +110,8 @@ void reply_dispose(struct reply *reply)
     list_remove(&reply->link);
     for (size_t i = 0; i < reply->header_count; i++)
         free(reply->headers[i].value);
+    free(reply->headers);
+    reply->headers = NULL;
     reply->header_count = 0;
     buf_dispose(&reply->body);
 }
@@ -124,6 +126,8 @@ void reply_header(struct reply *reply, const char *name, const char *value)
     if (bytes > reply->head_room)
         return;
     reply->head_room -= bytes;
+    if (reply->headers == NULL)
+        reply->headers = xcalloc(REPLY_MAX_HEADERS, sizeof *reply->headers);
     reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
 }
 

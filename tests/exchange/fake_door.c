@@ -255,6 +255,7 @@ void door_close(struct door *door, bool sent)
     exchange_closed(door->request.exchange, sent);
     for (size_t i = 0; i < reply->header_count; i++)
         free(reply->headers[i].value);
+    free(reply->headers);
     buf_dispose(&reply->body);
     buf_dispose(&door->request.body);
     free(door->request.path);

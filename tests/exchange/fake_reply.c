@@ -39,6 +39,8 @@ const struct sockaddr *http_peer(const struct http_request *request)
 void reply_header(struct reply *reply, const char *name, const char *value)
 {
     ensure(!reply->is_ready && reply->header_count < REPLY_MAX_HEADERS);
+    if (reply->headers == NULL)
+        reply->headers = xcalloc(REPLY_MAX_HEADERS, sizeof *reply->headers);
     reply->headers[reply->header_count++] = (struct reply_header){name, xstrdup(value)};
 }
 
