@@ -2,7 +2,8 @@
  * (an eventfd). It knows no library.
  *
  * All functions: the loop's own thread, but loop_wake: any thread. Watches and timers are embedded in their
- * owners' structs; the loop owns none of them. A callback may add, change and remove any watch or timer. */
+ * owners' structs; the loop owns none of them. A callback may add, change and remove any watch or timer; time stands
+ * still for it (base/clock.h). */
 #ifndef REPLICATE_LOOP_H
 #define REPLICATE_LOOP_H
 

@@ -229,15 +229,18 @@ static int wait_ms(const struct loop *loop, int64_t max_wait_ms)
     return wait < INT_MAX ? (int)wait : INT_MAX;
 }
 
-/* batch_next is past the event before its callback runs: a callback that clears its own watch may free it. */
+/* batch_next is past the event before its callback runs: a callback that clears its own watch may free it. Time stands
+ * still within a callback only, so that one that takes long does not make the next one set its timers too early. */
 static void deliver_events(struct loop *loop, int count)
 {
     loop->batch_count = count;
     for (loop->batch_next = 0; loop->batch_next < loop->batch_count;) {
         const struct epoll_event *event = &loop->batch[loop->batch_next++];
         struct loop_watch *watch = event->data.ptr;
-        if (watch)
-            watch->on_event(watch->arg, event->events);
+        if (!watch)
+            continue;
+        watch->on_event(watch->arg, event->events);
+        clock_step();
     }
     loop->batch_next = loop->batch_count = 0;
 }
@@ -266,6 +269,7 @@ static void deliver_timers(struct loop *loop)
         note_lag(loop, &loop->heap[1], now_ms);
         loop_timer_clear(loop, timer);
         timer->on_due(timer->arg);
+        clock_step();
     }
     loop->earliest_key_ms = INT64_MIN;
 }
@@ -275,8 +279,10 @@ void loop_turn(struct loop *loop, int64_t max_wait_ms)
     int count = epoll_wait(loop->epoll_fd, loop->batch, BATCH_EVENTS, wait_ms(loop, max_wait_ms));
     /* A signal ends the wait early; the caller turns again. Anything else is a bug of ours. */
     ensure(count >= 0 || errno == EINTR);
+    clock_stand();
     loop->turn_ms = clock_now_ms();
     if (count > 0)
         deliver_events(loop, count);
     deliver_timers(loop);
+    clock_run(); /* what is waited for next is counted from the present */
 }

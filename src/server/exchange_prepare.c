@@ -31,6 +31,7 @@ static bool decode(struct exchange *exchange, struct error *err)
     exchange->request_bytes = request->body.length;
     exchange_join_prepare(exchange);
     buf_dispose(&request->body); /* it may be large, and the prediction may take long */
+    clock_step();                /* to read it may have taken a while: what is timed from here on has not begun earlier */
     return is_decoded;
 }
 
@@ -94,6 +95,7 @@ static void run(struct exchange *exchange)
 {
     json_t *input = exchange->input;
     exchange->input = NULL;
+    clock_step(); /* to map it may have taken a while, too */
     exchange_run(exchange, input);
     json_decref(input);
     uploads_unref(exchange->uploads); /* the jobs have references of their own */

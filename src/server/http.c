@@ -241,6 +241,7 @@ static struct http_request *open_request(struct http *http, struct MHD_Connectio
                                          const char *path)
 {
     struct http_connection *connection = connection_of(mhd);
+    clock_step(); /* libmicrohttpd may have served many others since its turn began; so too below */
     loop_timer_clear(http->options.loop, &connection->idle);
     struct http_request *request = xcalloc(1, sizeof *request);
     request->connection = mhd;
@@ -308,6 +309,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *mhd, const c
         *upload_size = 0;
         return MHD_YES;
     }
+    clock_step();
     if (!request->reply.is_ready)
         exchange_body_done(request->exchange);
     return wait_or_answer(request);
@@ -320,6 +322,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     if (request == NULL)
         return;
     *context = NULL;
+    clock_step();
     exchange_closed(request->exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     reply_dispose(&request->reply);
     buf_dispose(&request->body);
@@ -402,5 +405,7 @@ void http_turn(struct http *http)
     if (!has_resumed && !http->has_events && http_wait_ms(http) != 0)
         return;
     http->has_events = false;
+    clock_stand();
     (void)MHD_run(http->daemon);
+    clock_run();
 }

@@ -25,3 +25,16 @@ int64_t clock_wall_ms(void)
     /* Some moment in 2026, so that nobody takes the one clock for the other. */
     return INT64_C(1790000000000) + now;
 }
+
+/* This clock stands still by itself. */
+void clock_stand(void)
+{
+}
+
+void clock_step(void)
+{
+}
+
+void clock_run(void)
+{
+}
