@@ -17,6 +17,11 @@
 
 _Noreturn void ensure_failed(const char *condition, const char *file, int line);
 
+/* Called once, by the thread that is about to abort, for whatever must not be lost. One function; the same one may be
+ * set by several threads. */
+typedef void (*ensure_abort_fn)(void);
+void ensure_before_abort(ensure_abort_fn fn);
+
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *pointer, size_t size);

@@ -1,4 +1,5 @@
-/* One line per event, one write(2) per line, to standard error or a file.
+/* One line per event, one write(2) per line, to standard error or a file. A thread with an event loop may gather its
+ * lines and write several at once.
  *
  * Text on a terminal, JSON otherwise (or as told). Fields are name/value pairs; values are escaped;
  * a line is at most 4096 bytes and a value 2048, longer ones are cut;
@@ -48,6 +49,14 @@ void log_event_limited(enum log_level level, const char *event, const struct log
 
 /* Says how many lines were left out of each kind whose time is over, or (`all`) of every kind. */
 void log_flush_repeats(bool all);
+
+/* From now on this thread's lines wait for log_flush, or until they are as many as a pipe takes whole (PIPE_BUF); but a
+ * warning or an error goes out at once, and those before it with it. They are not lost in an abort by `ensure`. */
+void log_gather(void);
+/* Writes what this thread has gathered. To be called before the thread waits. */
+void log_flush(void);
+/* Writes it, and gathers no more. */
+void log_gather_end(void);
 
 #define log_write(level, event, ...)                                                         \
     do {                                                                                     \

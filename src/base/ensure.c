@@ -2,14 +2,31 @@
 #include "base/ensure.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+static _Atomic(ensure_abort_fn) before_abort;
+
+void ensure_before_abort(ensure_abort_fn fn)
+{
+    atomic_store(&before_abort, fn);
+}
+
+/* Taken before it is called: what it calls may fail, too. */
+static _Noreturn void end(void)
+{
+    ensure_abort_fn fn = atomic_exchange(&before_abort, NULL);
+    if (fn != NULL)
+        fn();
+    abort();
+}
+
 _Noreturn void ensure_failed(const char *condition, const char *file, int line)
 {
     fprintf(stderr, "%s:%d: this must hold but does not: %s\n", file, line, condition);
-    abort();
+    end();
 }
 
 /* A daemon that cannot allocate cannot answer either: a restart by its supervisor is the cleanest way on. */
@@ -17,7 +34,7 @@ static void *or_abort(void *pointer)
 {
     if (!pointer) {
         fputs("replibridge: out of memory\n", stderr);
-        abort();
+        end();
     }
     return pointer;
 }

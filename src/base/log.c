@@ -1,4 +1,4 @@
-/* One event, one line, one write: so that lines of several threads never mix, in a pipe or in a file. */
+/* One event, one line, never cut in two by a write: so that lines of several threads never mix, in a pipe or in a file. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "base/ensure.h"
 #include "base/log_repeat.h"
 #include "base/utf8.h"
+#include "log_int.h"
 
 enum {
     LINE_BYTES = 4096,
@@ -23,6 +24,7 @@ enum {
     VALUE_BYTES = 2048,
     ENDING_BYTES = 2, /* the brace and the newline */
     NUMBER_BYTES = 24,
+    UTF8_CHARACTER_BYTES = 4,
 };
 
 /* What log_event reads, in any thread. LOG_FORMAT_AUTO stands only until the first log_open. */
@@ -145,38 +147,45 @@ static bool add(struct line *line, const char *bytes, size_t length)
     return true;
 }
 
-/* How many bytes from here on mean themselves, as nearly all of a line's do. */
-static size_t plain_length(const char *text)
+static void add_text(struct line *line, const char *text)
+{
+    add(line, text, strlen(text));
+}
+
+/* Nearly all of a line's bytes mean themselves. */
+static bool is_plain(char byte)
+{
+    return byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\';
+}
+
+/* Adds the bytes from here on that mean themselves, at most `limit`. */
+static size_t add_plain(struct line *line, const char *text, size_t limit)
 {
     size_t length = 0;
-    while (text[length] >= ' ' && text[length] < 0x7F && text[length] != '"' && text[length] != '\\')
-        length++;
+    for (char *out = line->bytes + line->length; length < limit && is_plain(text[length]); length++)
+        out[length] = text[length];
+    line->length += length;
     return length;
 }
 
 /* Escaped, without quotes, at most `limit` bytes, cut between characters. */
 static void add_escaped(struct line *line, const char *text, size_t limit)
 {
-    size_t left = strlen(text);
-    while (left > 0) {
+    if (limit > room(line))
+        limit = room(line);
+    for (;;) {
         char piece[UTF8_ESCAPE_BYTES];
-        size_t used, plain = plain_length(text), fits = limit < room(line) ? limit : room(line);
-        if (plain > 0) {
-            used = plain < fits ? plain : fits;
-            add(line, text, used);
-            if (used < plain)
-                return;
-            limit -= used;
-            text += used;
-            left -= used;
-            continue;
-        }
-        size_t length = utf8_escape(piece, text, left, &used);
-        if (length > limit || !add(line, piece, length))
+        size_t used, plain = add_plain(line, text, limit);
+        text += plain;
+        limit -= plain;
+        if (limit == 0 || *text == '\0')
             return;
+        size_t length = utf8_escape(piece, text, strnlen(text, UTF8_CHARACTER_BYTES), &used);
+        if (length > limit)
+            return;
+        add(line, piece, length);
         limit -= length;
         text += used;
-        left -= used;
     }
 }
 
@@ -222,7 +231,7 @@ static void add_field(struct line *line, const struct log_field *field)
 {
     if (field->type == LOG_TEXT && !field->text)
         return;
-    char number[NUMBER_BYTES] = "";
+    char number[NUMBER_BYTES];
     size_t digits = field->type == LOG_NUMBER ? put_number(number, field->number) : 0;
     size_t name_length = strlen(field->name);
     if (room(line) < name_length + strlen(",\"\":") + sizeof number)
@@ -254,14 +263,18 @@ static void add_head(struct line *line, enum log_level level, const char *event)
 {
     int64_t now_ms = clock_wall_ms();
     const char *date = date_of((time_t)(now_ms / 1000));
-    char head[96];
-    int length;
+    int ms = (int)(now_ms % 1000);
+    const char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z'};
     if (line->is_json)
-        length = snprintf(head, sizeof head, "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"event\":", date,
-                          (int)(now_ms % 1000), level_words[level]);
+        add_text(line, "{\"time\":\"");
+    add_text(line, date);
+    add(line, fraction, sizeof fraction);
+    add_text(line, line->is_json ? "\",\"level\":\"" : " ");
+    add_text(line, level_words[level]);
+    if (line->is_json)
+        add_text(line, "\",\"event\":");
     else
-        length = snprintf(head, sizeof head, "%s.%03dZ %-5s ", date, (int)(now_ms % 1000), level_words[level]);
-    add(line, head, (size_t)length);
+        add(line, "  ", 6 - strlen(level_words[level])); /* to where a word of five letters and a blank end */
     if (line->is_json)
         add_quoted(line, event);
     else
@@ -282,14 +295,18 @@ static void write_whole(int descriptor, const char *bytes, size_t length)
     }
 }
 
+void log_put(const char *lines, size_t length)
+{
+    write_whole(atomic_load(&current_descriptor), lines, length);
+}
+
 void log_event(enum log_level level, const char *event, const struct log_field *fields)
 {
     if (!log_is_on(level))
         return;
-    int descriptor = atomic_load(&current_descriptor);
     int format = atomic_load(&current_format);
     if (format == LOG_FORMAT_AUTO)
-        format = isatty(descriptor) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
+        format = isatty(atomic_load(&current_descriptor)) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON;
 
     struct line line;
     line.length = 0;
@@ -301,7 +318,8 @@ void log_event(enum log_level level, const char *event, const struct log_field *
     if (line.is_json)
         line.bytes[line.length++] = '}';
     line.bytes[line.length++] = '\n';
-    write_whole(descriptor, line.bytes, line.length);
+    if (!log_gather_line(line.bytes, line.length, level <= LOG_LEVEL_WARN))
+        log_put(line.bytes, line.length);
 }
 
 void log_flush_repeats(bool all)

@@ -200,7 +200,8 @@ static void turn(struct worker_thread *thread)
     exchange_sweep(&worker->exchanges);
     engine_sweep(worker->engine);
     set_gauges(worker);
-    say_when_idle(thread);
+    log_flush();
+    say_when_idle(thread); /* after the lines: with this the log may end */
     publish_soon(thread);
     give_memory_back(thread);
     atomic_fetch_add_explicit(&worker->turns, 1, memory_order_relaxed);
@@ -233,8 +234,10 @@ static void *run(void *arg)
 {
     struct worker_thread *thread = arg;
     warm(thread);
+    log_gather();
     while (!thread->is_stopping)
         turn(thread);
+    log_gather_end();
     return NULL;
 }
 
