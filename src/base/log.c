@@ -1,4 +1,4 @@
-/* One event, one line, never cut in two by a write: so that lines of several threads never mix, in a pipe or in a file. */
+/* One event, one line, never cut in two by a write: lines of several threads never mix, in a pipe or in a file. */
 #include "base/log.h"
 
 #include <errno.h>
@@ -212,18 +212,32 @@ static bool is_bare(const char *text)
 /* By hand, since a line has many of them. The length; no NUL. */
 static size_t put_number(char out[NUMBER_BYTES], int64_t number)
 {
-    char reversed[NUMBER_BYTES];
-    size_t digits = 0, length = 0;
+    char digits[NUMBER_BYTES];
+    size_t at = sizeof digits;
     /* The lowest number has no positive counterpart. */
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     do
-        reversed[digits++] = (char)('0' + left % 10);
+        digits[--at] = (char)('0' + left % 10);
     while ((left /= 10) > 0);
     if (number < 0)
-        out[length++] = '-';
-    while (digits > 0)
-        out[length++] = reversed[--digits];
-    return length;
+        digits[--at] = '-';
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
+/* What stands before a field's value. There is room for it. */
+static void add_name(struct line *line, const char *name, size_t length)
+{
+    char *out = line->bytes + line->length;
+    *out++ = line->is_json ? ',' : ' ';
+    if (line->is_json)
+        *out++ = '"';
+    memcpy(out, name, length);
+    out += length;
+    if (line->is_json)
+        *out++ = '"';
+    *out++ = line->is_json ? ':' : '=';
+    line->length = (size_t)(out - line->bytes);
 }
 
 /* Fields are written whole or, when not even their name and a little of their value fit, left out whole. */
@@ -231,16 +245,12 @@ static void add_field(struct line *line, const struct log_field *field)
 {
     if (field->type == LOG_TEXT && !field->text)
         return;
-    char number[NUMBER_BYTES];
-    size_t digits = field->type == LOG_NUMBER ? put_number(number, field->number) : 0;
     size_t name_length = strlen(field->name);
-    if (room(line) < name_length + strlen(",\"\":") + sizeof number)
+    if (room(line) < name_length + strlen(",\"\":") + NUMBER_BYTES)
         return;
-    add(line, line->is_json ? ",\"" : " ", line->is_json ? 2 : 1);
-    add(line, field->name, name_length);
-    add(line, line->is_json ? "\":" : "=", line->is_json ? 2 : 1);
+    add_name(line, field->name, name_length);
     if (field->type == LOG_NUMBER)
-        add(line, number, digits);
+        line->length += put_number(line->bytes + line->length, field->number);
     else if (line->is_json || !is_bare(field->text) || !add(line, field->text, strlen(field->text)))
         add_quoted(line, field->text);
 }
