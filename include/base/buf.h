@@ -32,6 +32,10 @@ char *buf_extend(struct buf *buf, size_t length); /* so many bytes more, which t
 bool buf_append_integer(struct buf *buf, int64_t integer); /* in decimal digits */
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* `text` into an array of `size` bytes, cut where it does not fit, with its NUL: what snprintf's "%s" takes ten times as
+ * long for. */
+void buf_copy_text(char *array, size_t size, const char *text);
+
 /* Forgets the first `length` bytes; the rest moves up. */
 void buf_shift(struct buf *buf, size_t length);
 

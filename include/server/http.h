@@ -24,6 +24,7 @@ struct http_request {
     const char *method;     /* valid while the request lives, as is path */
     char *path;             /* as in the request line, percent-encoded, without the query */
     struct buf body;        /* complete when exchange_body_done is called */
+    uint64_t header_bits;   /* which headers it has, roughly: of http.c alone */
     int64_t content_length; /* -1 = none given (chunked, or no body) */
     bool has_body;
     bool is_misframed;     /* where its body ends is in doubt */

@@ -119,6 +119,14 @@ bool buf_printf(struct buf *buf, const char *format, ...)
     return fits;
 }
 
+void buf_copy_text(char *array, size_t size, const char *text)
+{
+    ensure(size > 0);
+    size_t length = strnlen(text, size - 1);
+    memcpy(array, text, length);
+    array[length] = '\0';
+}
+
 void buf_shift(struct buf *buf, size_t length)
 {
     ensure(length <= buf->length);

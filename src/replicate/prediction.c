@@ -121,8 +121,8 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
         return;
     }
     prediction->observer = NULL;
-    snprintf(outcome->prediction_id, sizeof outcome->prediction_id, "%s", prediction->id);
-    snprintf(outcome->version, sizeof outcome->version, "%s", prediction->ran_version);
+    buf_copy_text(outcome->prediction_id, sizeof outcome->prediction_id, prediction->id);
+    buf_copy_text(outcome->version, sizeof outcome->version, prediction->ran_version);
     outcome->created_after_ms = prediction->created_ms < 0 ? -1 : prediction->created_ms - prediction->started_ms;
     outcome->running_after_ms = prediction->running_ms < 0 ? -1 : prediction->running_ms - prediction->started_ms;
     outcome->finished_after_ms = clock_now_ms() - prediction->started_ms;

@@ -1,7 +1,6 @@
 /* A request's predictions: one job per choice; gather the outcomes; answer. */
 #include "exchange_int.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +62,7 @@ static struct job *make_job(const struct exchange *exchange, json_t *input, size
     job->prefer_wait_ms = route->prefer_wait_ms;
     job->poll_interval_ms = route->poll_interval_ms;
     job->create_retries = route->create_retries;
-    snprintf(job->request_id, sizeof job->request_id, "%s", exchange->request_id);
+    buf_copy_text(job->request_id, sizeof job->request_id, exchange->request_id);
     if (exchange->uploads != NULL) {
         job->hold = uploads_ref(exchange->uploads);
         job->release = release_uploads;
@@ -100,7 +99,7 @@ void exchange_collect_ids(struct exchange *exchange)
         if (exchange->predictions[i] != NULL)
             note_running(exchange, exchange->predictions[i]);
         if (id[0] != '\0') /* an id once known stays, though its prediction was let go of */
-            snprintf(exchange->ids[i], sizeof exchange->ids[i], "%s", id);
+            buf_copy_text(exchange->ids[i], sizeof exchange->ids[i], id);
         if (exchange->ids[i][0] == '\0')
             continue;
         if (exchange->prediction_ids.length > 0)
@@ -173,7 +172,7 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
         struct job *job = make_job(exchange, input, i);
         job->join = join_ref(exchange->join);
         if (ids != NULL)
-            snprintf(job->follow_id, sizeof job->follow_id, "%s", ids[i]);
+            buf_copy_text(job->follow_id, sizeof job->follow_id, ids[i]);
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
     join_follow(exchange->join);

@@ -5,6 +5,7 @@
  * have are kept here, per connection: for the head of a request, and for a kept connection that is idle. */
 #include "server/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -114,8 +115,17 @@ static struct http_connection *connection_of(struct MHD_Connection *mhd)
     return info->socket_context;
 }
 
+/* A bit for each header that the request has, several names sharing one: libmicrohttpd compares a name with all that
+ * came, and most that are asked for did not. */
+static uint64_t name_bit(const char *name)
+{
+    return UINT64_C(1) << ((strlen(name) * 7 + (size_t)tolower((unsigned char)name[0])) % 64);
+}
+
 const char *http_header(const struct http_request *request, const char *name)
 {
+    if ((request->header_bits & name_bit(name)) == 0)
+        return NULL;
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
@@ -148,13 +158,27 @@ const struct sockaddr *http_peer(const struct http_request *request)
 
 /* What the name of a header may be made of (RFC 9110, token). libmicrohttpd takes others too, such as "Content-Length "
  * with a blank, and then does not know the header: two readers of one request would disagree on where it ends. */
-static const char TOKEN_CHARACTERS[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static bool is_token_character(char c)
+{
+    char lower = (char)(c | 0x20);
+    return (lower >= 'a' && lower <= 'z') || c == '-' || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL);
+}
+
+static bool is_token(const char *name)
+{
+    size_t length = 0;
+    while (is_token_character(name[length]))
+        length++;
+    return length > 0 && name[length] == '\0';
+}
 
 /* How the body is framed, as the headers say. */
 struct framing {
     bool has_odd_name;
     size_t head_bytes; /* of memory */
     int length_headers, encoding_headers;
+    uint64_t header_bits;
     const char *length, *encoding, *expect;
 };
 
@@ -167,8 +191,7 @@ static bool is_longer_than(const char *name, const char *known)
 
 static bool is_odd_name(const char *name)
 {
-    return name[0] == '\0' || name[strspn(name, TOKEN_CHARACTERS)] != '\0' || is_longer_than(name, "Content-Length") ||
-           is_longer_than(name, "Transfer-Encoding");
+    return !is_token(name) || is_longer_than(name, "Content-Length") || is_longer_than(name, "Transfer-Encoding");
 }
 
 static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -180,6 +203,7 @@ static enum MHD_Result on_framing_header(void *arg, enum MHD_ValueKind kind, con
     if (kind != MHD_HEADER_KIND)
         return MHD_YES;
     framing->has_odd_name = framing->has_odd_name || is_odd_name(name);
+    framing->header_bits |= name_bit(name);
     if (strcasecmp(name, "Content-Length") == 0) {
         framing->length_headers++;
         framing->length = value;
@@ -209,6 +233,7 @@ static bool check_framing(struct http_request *request, struct error *err)
     struct framing framing = {.head_bytes = strlen(request->path)};
     enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
     MHD_get_connection_values(request->connection, kinds, on_framing_header, &framing);
+    request->header_bits = framing.header_bits;
     request->content_length = -1;
     request->has_body = framing.length != NULL || framing.encoding != NULL;
     request->expects_continue = framing.expect != NULL && strncasecmp(framing.expect, "100-continue", 12) == 0;

@@ -218,11 +218,24 @@ START_TEST(reserving_more_than_the_maximum_does_nothing)
 }
 END_TEST
 
+START_TEST(a_text_is_copied_into_an_array_as_far_as_it_fits)
+{
+    char array[] = "........";
+    buf_copy_text(array, 5, "abc");
+    ck_assert_mem_eq(array, "abc\0....", 9);
+    buf_copy_text(array, 5, "abcdefgh");
+    ck_assert_mem_eq(array, "abcd\0...", 9);
+    buf_copy_text(array, 1, "abc");
+    ck_assert_str_eq(array, "");
+}
+END_TEST
+
 static Suite *buf_suite(void)
 {
     Suite *suite = suite_create("buf");
     TCase *tcase = tcase_create("buf");
     tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_test(tcase, a_text_is_copied_into_an_array_as_far_as_it_fits);
     tcase_add_test(tcase, a_new_buf_is_empty_text);
     tcase_add_test(tcase, appends_follow_each_other);
     tcase_add_test(tcase, exactly_the_maximum_fits);
