@@ -91,7 +91,7 @@ struct exchange {
     bool holds_join;   /* its failure is not told before it is decided whether it goes on */
     struct loop_timer join_timer;
 
-    /* one per choice: a prediction while it runs, its outcome once it has ended */
+    /* one per choice, in one piece of memory: a prediction while it runs, its outcome once it has ended */
     struct prediction **predictions;
     struct outcome **outcomes;
     size_t choices, pending;

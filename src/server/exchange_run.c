@@ -26,8 +26,14 @@ int64_t exchange_deadline_ms(const struct exchange *exchange)
 char *exchange_timeout_hint(const struct exchange *exchange)
 {
     const struct route *route = exchange->routes.timed;
-    return xasprintf("To wait longer, raise %s.",
-                     exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key);
+    const char *key = exchange->call.is_stream ? route->stream_timeout_key : route->timeout_key;
+    static const char lead[] = "To wait longer, raise ";
+    struct buf hint;
+    buf_init(&hint, sizeof lead + strlen(key));
+    buf_append(&hint, lead, sizeof lead - 1);
+    buf_append_text(&hint, key);
+    buf_append_text(&hint, ".");
+    return buf_take(&hint, NULL);
 }
 
 static void copy_upstream(const struct exchange *exchange, struct job *job)
@@ -156,13 +162,20 @@ static const struct prediction_observer OBSERVER = {.piece = on_piece, .finished
 
 /* ---- start and end ---- */
 
+/* All that there is per choice, in one piece. */
+static void make_choices(struct exchange *exchange, size_t count)
+{
+    exchange->choices = exchange->pending = count;
+    exchange->predictions =
+        xcalloc(count, sizeof *exchange->predictions + sizeof *exchange->outcomes + sizeof *exchange->ids);
+    exchange->outcomes = (void *)(exchange->predictions + count);
+    exchange->ids = (void *)(exchange->outcomes + count);
+}
+
 /* `input` is NULL where predictions of these ids are followed instead. */
 static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_BYTES])
 {
-    exchange->choices = exchange->pending = (size_t)exchange->call.n;
-    exchange->predictions = xcalloc(exchange->choices, sizeof(struct prediction *));
-    exchange->outcomes = xcalloc(exchange->choices, sizeof(struct outcome *));
-    exchange->ids = xcalloc(exchange->choices, sizeof *exchange->ids);
+    make_choices(exchange, (size_t)exchange->call.n);
     exchange_forget_waits(exchange);
     exchange->timeline.started_ms = clock_now_ms();
     /* A stream may have begun already, with comments. */
@@ -230,13 +243,10 @@ void exchange_let_go(struct exchange *exchange)
 void exchange_run_dispose(struct exchange *exchange)
 {
     for (size_t i = 0; i < exchange->choices; i++) {
-        ensure(exchange->predictions == NULL || exchange->predictions[i] == NULL);
-        if (exchange->outcomes != NULL)
-            outcome_free(exchange->outcomes[i]);
+        ensure(exchange->predictions[i] == NULL);
+        outcome_free(exchange->outcomes[i]);
     }
-    free(exchange->predictions);
-    free(exchange->outcomes);
-    free(exchange->ids);
+    free(exchange->predictions); /* and with it the outcomes and ids */
     exchange->predictions = NULL;
     exchange->outcomes = NULL;
     exchange->version = NULL;
