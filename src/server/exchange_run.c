@@ -11,8 +11,6 @@
 enum {
     ANSWER_MAX_BYTES = 256 * 1024 * 1024,
     USUAL_ANSWER_BYTES = 1000,
-    HINT_MAX_BYTES = ANSWER_MAX_BYTES,
-    USUAL_HINT_BYTES = 80,
 };
 
 /* ---- the jobs ---- */
