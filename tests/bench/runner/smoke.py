@@ -8,7 +8,7 @@ from .load import hold
 from .programs import BenchError
 
 CPU_MOST = 20            # times nginx; a processor shared with others has been seen to make 8 of 4
-INSTRUCTIONS_MOST = 2_500_000
+INSTRUCTIONS_MOST = 600_000
 FEW, MANY = 50, 350      # requests; their difference leaves the start out
 
 
