@@ -134,32 +134,6 @@ START_TEST(further_headers_go_out_and_cannot_smuggle_others)
 }
 END_TEST
 
-/* The simple ones are not read by curl, the others are: the same handle has one after the other. */
-START_TEST(a_url_goes_out_as_it_is_meant_whatever_went_before)
-{
-    static const char *const targets[][2] = {
-        {"/v1/a-b.c_d", "/v1/a-b.c_d"},
-        {"/v1/x/../y?q=1", "/v1/y?q=1"},
-        {"/v1/z", "/v1/z"},
-        {"?q=/a", "/?q=/a"},
-        {"/v1/%2Fb", "/v1/%2Fb"},
-        {"", "/"},
-    };
-    script_server_play(fixture_server, &ok, 1);
-    fixture_renew(&(struct transfers_options){.max_active = 1});
-    for (int i = 0; i < LENGTH_OF(targets); i++) {
-        char url[128], line[128];
-        struct transfer_request request = fixture_get("/");
-        snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", script_server_port(fixture_server), targets[i][0]);
-        snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", targets[i][1]);
-        request.url = url;
-        ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED);
-        const char *sent = script_server_request(fixture_server, (size_t)i);
-        ck_assert_ptr_eq(strstr(sent, line), sent);
-    }
-}
-END_TEST
-
 START_TEST(a_reused_handle_keeps_nothing_of_its_last_transfer)
 {
     script_server_play(fixture_server, &ok, 1);
@@ -473,7 +447,6 @@ static Suite *transfer_suite(void)
     tcase_add_loop_test(cases, a_body_that_is_handed_over_is_sent_whole_and_not_copied, 0, 2);
     tcase_add_test(cases, a_delete_has_neither_body_nor_type);
     tcase_add_test(cases, further_headers_go_out_and_cannot_smuggle_others);
-    tcase_add_test(cases, a_url_goes_out_as_it_is_meant_whatever_went_before);
     tcase_add_test(cases, a_reused_handle_keeps_nothing_of_its_last_transfer);
     tcase_add_loop_test(cases, an_answer_is_reported_as_what_it_is, 0, LENGTH_OF(answer_cases));
     tcase_add_loop_test(cases, an_answer_of_just_the_limit_is_taken, 0, 4);
