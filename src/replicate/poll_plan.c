@@ -113,7 +113,7 @@ static double urgency(const struct poll_moment *moment, double after_ms)
  * step is the shortest pause, `after` which the urgency is known. */
 static double gathering_ms(const struct poll_moment *moment, double after, double worth, double longest_ms)
 {
-    double at_ms = 0, gathered = 0, step_ms = (double)moment->shortest_ms;
+    double at_ms = 0, gathered = 0, step_ms = larger_of(1, (double)moment->shortest_ms);
     double before = urgency(moment, 0);
     while (at_ms < longest_ms) {
         double more = (before + after) / 2 * step_ms;

@@ -119,6 +119,17 @@ START_TEST(with_few_that_wait_every_pause_is_the_shortest)
 }
 END_TEST
 
+START_TEST(a_shortest_pause_of_nothing_is_a_millisecond)
+{
+    struct usual_time usual = learnt(MINUTE, 12);
+    struct poll_moment asked = moment(&usual, MINUTE);
+    struct budget_load few = load_of(0, 0), many = load_of(2000, 0.004);
+    asked.shortest_ms = 0;
+    ck_assert_int_ge(delay_of(&few, &asked), 1);
+    ck_assert_int_gt(delay_of(&many, &asked), SECOND);
+}
+END_TEST
+
 /* ---- many that wait ---- */
 
 START_TEST(before_the_likely_end_it_is_asked_seldom_around_it_soon_and_then_seldom_again)
@@ -239,6 +250,7 @@ static Suite *poll_plan_suite(void)
     tcase_add_test(tcase, an_end_is_likely_around_the_usual_time_and_not_before_nor_long_after);
     tcase_add_test(tcase, of_an_unknown_model_the_next_moment_is_the_less_likely_the_longer_it_takes);
     tcase_add_loop_test(tcase, with_few_that_wait_every_pause_is_the_shortest, 0, 6);
+    tcase_add_test(tcase, a_shortest_pause_of_nothing_is_a_millisecond);
     tcase_add_test(tcase, before_the_likely_end_it_is_asked_seldom_around_it_soon_and_then_seldom_again);
     tcase_add_loop_test(tcase, nobody_waits_longer_than_one_and_a_half_turns_of_all_or_half_a_minute, 0, 4);
     tcase_add_test(tcase, the_more_wait_the_longer_is_the_pause_and_a_backlog_lengthens_it);
