@@ -1,4 +1,4 @@
-/* What the files of the module `json_scan` share. */
+/* What the files of the module `json_scan` share, and json.c, which mends what the scanner refuses, with them. */
 #ifndef JSON_SCAN_INT_H
 #define JSON_SCAN_INT_H
 

@@ -21,7 +21,7 @@ enum {
     KEPT_MS = 10 * 1000,         /* one that was held open so long did what it could */
     RECONNECTS_MAX = 5,
     FOLLOWED_MAX = 400, /* predictions of a worker whose streams are read only to learn of their end */
-    OWN_HEADERS = 2,
+    OWN_HEADERS = 1,
 };
 
 static void on_event(void *arg, const struct sse_event *event);
@@ -218,13 +218,12 @@ static void on_stream_done(void *arg, const struct transfer_answer *answer)
 /* The job's own headers are meant for the API, and may hold secrets of their own. The caller frees. */
 static struct header *stream_headers(struct prediction *prediction, bool is_own, size_t *count)
 {
-    static char cache_name[] = "Cache-Control", cache_value[] = "no-store", id_name[] = "Last-Event-ID";
+    static char id_name[] = "Last-Event-ID";
     const struct job *job = prediction->job;
     struct header *headers = xcalloc(job->header_count + OWN_HEADERS, sizeof *headers);
     size_t used = 0;
     for (; is_own && used < job->header_count; used++)
         headers[used] = job->headers[used];
-    headers[used++] = (struct header){cache_name, cache_value};
     if (prediction->stream.is_resumed)
         headers[used++] = (struct header){id_name, prediction->stream.last_id.text};
     *count = used;
