@@ -1,7 +1,8 @@
 /* The one clock of the program: tests link another file with these symbols. Any thread.
  *
  * A thread that has an event loop may let its time stand still while it serves an event: one reading is then enough for
- * all that asks. Whatever waits (for a timer, in the kernel) first lets it run again. */
+ * all that asks. Whatever waits (for a timer, in the kernel) first lets it run again. What threads share may therefore
+ * hear of a moment that is before one it has heard of from another thread. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

@@ -64,9 +64,12 @@ static struct admission_scope *get_scope(struct admission *admission, const char
     return scope;
 }
 
+/* A worker whose time stands still may come after one that is ahead of it: that takes nothing away. */
 static void refill(struct admission_scope *scope, int64_t per_minute)
 {
     int64_t now_ms = clock_now_ms();
+    if (now_ms < scope->filled_ms)
+        return;
     scope->allowance += (double)(now_ms - scope->filled_ms) * (double)per_minute / MINUTE_MS;
     if (scope->allowance > (double)per_minute)
         scope->allowance = (double)per_minute;

@@ -1,9 +1,11 @@
 /* Who may come in: each limit alone, several at once, and that every place is given back exactly once. */
 #include "server/admission.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "check_main.h"
 
 static struct admission *admission;
@@ -325,6 +327,36 @@ END_TEST
 
 static const struct limits one_at_a_time = {.max_parallel = 1};
 
+static void *enter_elsewhere(void *arg)
+{
+    int64_t until_ms = *(int64_t *)arg + 20;
+    while (clock_now_ms() < until_ms)
+        (void)poll(NULL, 0, 1);
+    struct admission_ticket ticket;
+    bool is_in = enter(&ticket);
+    admission_leave(admission, &ticket);
+    return is_in ? admission : NULL;
+}
+
+/* Its time stands still for a while; another worker is ahead of it. */
+START_TEST(a_worker_whose_time_stands_takes_nothing_away)
+{
+    struct admission_ticket ticket;
+    pthread_t other;
+    void *is_in;
+    key.limits.requests_per_minute = 2;
+    clock_stand();
+    int64_t now_ms = clock_now_ms();
+    ck_assert_int_eq(pthread_create(&other, NULL, enter_elsewhere, &now_ms), 0);
+    ck_assert_int_eq(pthread_join(other, &is_in), 0);
+    ck_assert_ptr_nonnull(is_in);
+    ck_assert(enter(&ticket));
+    clock_run();
+    admission_leave(admission, &ticket);
+    ck_assert(!enter(&ticket));
+}
+END_TEST
+
 START_TEST(a_request_that_moves_changes_its_alias_and_nothing_else)
 {
     const struct route other = {.alias = "helper", .limits = one_at_a_time}, plain = {.alias = "plain"};
@@ -389,6 +421,7 @@ static Suite *admission_suite(void)
     suite_add_tcase(suite, limits);
     tcase_add_checked_fixture(threads, setup_threads, teardown);
     tcase_add_test(threads, several_workers_together_keep_to_the_limit);
+    tcase_add_test(threads, a_worker_whose_time_stands_takes_nothing_away);
     suite_add_tcase(suite, threads);
     return suite;
 }
