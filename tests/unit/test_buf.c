@@ -197,18 +197,6 @@ START_TEST(a_large_buf_grows_byte_by_byte_to_its_maximum)
 }
 END_TEST
 
-START_TEST(a_reserved_buf_is_empty_text_that_grows_without_moving)
-{
-    buf_reserve(&buf, 8);
-    assert_holds("");
-    const char *data = buf.data;
-    ck_assert(buf_append_text(&buf, "1234"));
-    ck_assert(buf_append_text(&buf, "5678"));
-    ck_assert_ptr_eq(buf.data, data);
-    assert_holds("12345678");
-}
-END_TEST
-
 START_TEST(reserving_more_than_the_maximum_does_nothing)
 {
     buf_reserve(&buf, 9);
@@ -251,7 +239,6 @@ static Suite *buf_suite(void)
     tcase_add_test(tcase, take_hands_the_bytes_over_and_leaves_a_usable_buf);
     tcase_add_test(tcase, take_of_an_empty_buf_is_empty_text);
     tcase_add_test(tcase, dispose_keeps_the_maximum);
-    tcase_add_test(tcase, a_reserved_buf_is_empty_text_that_grows_without_moving);
     tcase_add_test(tcase, reserving_more_than_the_maximum_does_nothing);
     tcase_add_test(tcase, a_large_buf_grows_byte_by_byte_to_its_maximum);
     suite_add_tcase(suite, tcase);
