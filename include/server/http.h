@@ -1,7 +1,7 @@
 /* The door: libmicrohttpd in external epoll mode on the worker's loop, all workers accepting from one socket.
  *
  * It checks how requests are framed, collects their bodies, and gives them to the exchange. All on the worker's
- * thread. Facts about libmicrohttpd are those of 0.9.72 to 1.0. */
+ * thread. Facts about libmicrohttpd are those of 0.9.75 to 1.0. */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 

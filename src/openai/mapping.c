@@ -30,7 +30,7 @@ bool mapping_has_placed(const struct mapping *mapping, const char *name)
 /* The names of inputs come out of parsed text, so they are UTF-8. */
 void mapping_place(struct mapping *mapping, const char *name, json_t *value)
 {
-    ensure(value != NULL && json_object_setn_new_nocheck(mapping->input, name, strlen(name), value) == 0);
+    ensure(value != NULL && json_object_set_new_nocheck(mapping->input, name, value) == 0);
     mapping_note_placed(mapping, name);
 }
 

@@ -23,6 +23,11 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
+/* Older ones have another rule for when a stream is sent in chunks, and reply.c, which frames it, has to know the rule. */
+#if MHD_VERSION < 0x00097400
+#error "libmicrohttpd 0.9.74 or newer is needed."
+#endif
+
 /* Every connection holds one of these, also while it waits, for the head of its request and the head of its answer:
  * libmicrohttpd keeps the lines of the request, and a record for each of its headers, until the answer is out. Where
  * the answer's head does not fit as well the connection is cut, and what was paid for is lost; so room is kept for it,
