@@ -8,10 +8,7 @@
 #include "base/ensure.h"
 #include "openai/mapping.h"
 
-enum {
-    ANSWER_MAX_BYTES = 256 * 1024 * 1024,
-    USUAL_ANSWER_BYTES = 1000,
-};
+enum { ANSWER_MAX_BYTES = 256 * 1024 * 1024 };
 
 /* ---- the jobs ---- */
 
@@ -122,7 +119,6 @@ static void complete(struct exchange *exchange)
     struct error err = {0};
     struct buf body;
     buf_init(&body, ANSWER_MAX_BYTES);
-    buf_reserve(&body, USUAL_ANSWER_BYTES);
     if (!exchange->endpoint->finish(&exchange->call, exchange->outcomes, &body, &err)) {
         buf_dispose(&body);
         exchange_fail(exchange, &err);
