@@ -124,6 +124,21 @@ START_TEST(a_large_text_that_comes_at_once_is_whole)
 }
 END_TEST
 
+/* All is said, and the rest waits for room in the socket: it is still to be had by a client that says no more. */
+START_TEST(who_half_closes_after_the_end_gets_the_rest)
+{
+    struct sim_plan plan = flood(LARGE_PIECES);
+    plan.stream.offered = false;
+    bridge_start(&bridge, &plan, "  poll_interval: 100ms\n");
+    chat_stream_begin(&bridge, &(struct chat_case){0}, &client);
+    stream_take_little(&client);
+    bridge_expect_metric(&bridge, "replibridge_requests_in_flight{state=\"replying\"}", 1);
+    ck_assert(http_half_close(client.connection));
+    chat_stream_finish(&client);
+    expect_all_pieces(LARGE_PIECES);
+}
+END_TEST
+
 /* One that does not read holds up nobody else, not even on its own worker. */
 START_TEST(who_does_not_read_holds_up_nobody_else)
 {
@@ -232,6 +247,7 @@ static Suite *slow_suite(void)
     tcase_add_test(tcase, who_reads_with_pauses_misses_nothing_and_is_not_given_up);
     tcase_add_test(tcase, who_reads_a_polled_text_late_misses_nothing);
     tcase_add_test(tcase, a_large_text_that_comes_at_once_is_whole);
+    tcase_add_test(tcase, who_half_closes_after_the_end_gets_the_rest);
     tcase_add_test(tcase, who_does_not_read_holds_up_nobody_else);
     tcase_add_test(tcase, what_nobody_reads_is_not_collected);
     tcase_add_loop_test(tcase, who_reads_nothing_is_given_up_after_the_write_timeout, 0, 2);
