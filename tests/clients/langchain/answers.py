@@ -109,9 +109,17 @@ def a_cancelled_task_cancels_its_prediction():
         async for _ in make("endless").astream("cancelled stream"):
             pass
 
-    for prompt, task in (("cancelled whole", whole), ("cancelled stream", stream)):
-        try:
-            run(asyncio.wait_for(task(), 1))
-            raise AssertionError("it was answered")
-        except asyncio.TimeoutError:
-            ends_as(prompt, "canceled")
+    async def leave(work):
+        """Before 3.12 Python's own `wait_for`, in which LangChain waits for each piece, loses a cancellation that
+        comes at the same moment as the piece; then it is said once more."""
+        task = asyncio.ensure_future(work())
+        await asyncio.wait({task}, timeout=1)
+        true(not task.done(), "it was answered")
+        for _ in range(5):
+            task.cancel()
+            await asyncio.wait({task}, timeout=1)
+        true(task.cancelled(), "it could not be cancelled")
+
+    for prompt, work in (("cancelled whole", whole), ("cancelled stream", stream)):
+        run(leave(work))
+        ends_as(prompt, "canceled")
