@@ -1,5 +1,8 @@
 /* The door: libmicrohttpd in external epoll mode on the worker's loop, all workers accepting from one socket.
  *
+ * A worker has several libmicrohttpd daemons ("shards") of some hundred connections each, made as they are needed: a
+ * resume costs as much as there are suspended connections in its daemon (measured with 0.9.75: 18 ns for each).
+ *
  * It checks how requests are framed, collects their bodies, and gives them to the exchange. All on the worker's
  * thread. Facts about libmicrohttpd are those of 0.9.75 to 1.0. */
 #ifndef SERVER_HTTP_H
@@ -37,7 +40,7 @@ struct http_request {
 struct http_options {
     struct worker *worker;
     struct loop *loop;
-    int listen_fd; /* shared; a duplicate is made */
+    int listen_fd; /* borrowed, and shared with the other workers */
     unsigned connection_limit;
     int64_t head_timeout_ms; /* for the first request's head to arrive */
     int64_t idle_timeout_ms; /* for the next one's on a kept connection */
@@ -53,9 +56,9 @@ const char *http_library_version(void);
 
 struct reply_queue *http_replies(struct http *http);
 
-/* How long the loop may wait before http_turn has work, in ms; -1 = as long as it likes. */
+/* How long the loop may wait before http_turn has work: 0, or -1 = as long as it likes. */
 int64_t http_wait_ms(const struct http *http);
-/* Resumes what is ready and lets libmicrohttpd run once, if there is anything to do. */
+/* Resumes what is ready, and lets each libmicrohttpd run once that has anything to do. */
 void http_turn(struct http *http);
 
 /* A request header's value, or NULL; names are compared without case. */

@@ -24,6 +24,7 @@
 #include "replicate/loop.h"
 
 struct MHD_Connection;
+struct http_shard;
 
 enum { REPLY_MAX_HEADERS = 20, REPLY_LEAST_HEAD_BYTES = 768 };
 
@@ -38,6 +39,7 @@ struct reply_queue {
  * between requests, since setting and clearing it for each would be two system calls. */
 struct reply_hangup {
     struct loop *loop;
+    struct http_shard *shard; /* whose connection it is: what runs after a resume */
     struct loop_watch watch;
     struct reply *waiting; /* whom to tell; NULL = nobody */
     struct reply *blocked; /* who waits for room in the socket; NULL = nobody */
@@ -87,7 +89,7 @@ struct reply {
 void reply_queue_init(struct reply_queue *queue, struct loop *loop);
 
 /* Of a connection, for as long as its descriptor is open. */
-void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop);
+void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop, struct http_shard *shard);
 void reply_hangup_dispose(struct reply_hangup *hangup);
 
 /* `hangup` is borrowed from the connection. */
@@ -120,9 +122,8 @@ void reply_wait(struct reply *reply, reply_gone_fn on_gone, void *arg);
 /* Hands a ready reply to MHD: from the access handler. False: close the connection. */
 bool reply_hand_over(struct reply *reply);
 
-/* Sends what the streams have to say, and resumes every reply that got ready; true if there was any of those: MHD has
- * work then. Once per turn. */
-bool reply_queue_flush(struct reply_queue *queue);
+/* Sends what the streams have to say, and resumes every reply that got ready: MHD has work then. Once per turn. */
+void reply_queue_flush(struct reply_queue *queue);
 
 /* Before MHD is stopped: no connection stays suspended, and what a full socket did not take is given up. */
 void reply_queue_close(struct reply_queue *queue);

@@ -107,6 +107,7 @@ static unsigned connections_per_worker(int workers)
     }
     int64_t total = limit.rlim_cur > 1000000 ? 1000000 : (int64_t)limit.rlim_cur;
     int64_t each = (total - PROCESS_OWN_DESCRIPTORS) / workers - WORKER_OWN_DESCRIPTORS;
+    each -= each / 100; /* libmicrohttpd's epolls and events, two for each 256 connections */
     return each < 64 ? 64 : (unsigned)each;
 }
 

@@ -1,4 +1,4 @@
-/* The door: one libmicrohttpd daemon per worker, in external epoll mode.
+/* The door: requests as libmicrohttpd brings them, in external epoll mode. (Its daemons: http_shards.c.)
  *
  * What libmicrohttpd lets through although it should not is refused here: Transfer-Encoding together with
  * Content-Length, several Content-Lengths, transfer encodings that nobody knows. And time limits that it does not
@@ -13,13 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/log.h"
+#include "http_int.h"
 #include "server/exchange.h"
 #include "server/worker.h"
 
@@ -43,27 +42,13 @@ enum {
 /* A client that does not take its answer for this long is given up by libmicrohttpd. */
 enum { SILENCE_LIMIT_S = 120 };
 
-struct http {
-    struct http_options options;
-    struct MHD_Daemon *daemon;
-    struct loop_watch watch;
-    struct reply_queue replies;
-    bool has_events;
-};
-
 /* What we keep per TCP connection. */
 struct http_connection {
-    struct http *http;
+    struct http_shard *shard;
     int fd;
     struct loop_timer idle;
     struct reply_hangup hangup;
 };
-
-static void on_mhd_event(void *arg, uint32_t events)
-{
-    (void)events;
-    ((struct http *)arg)->has_events = true;
-}
 
 static void on_idle(void *arg)
 {
@@ -73,7 +58,7 @@ static void on_idle(void *arg)
 
 static void watch_idleness(struct http_connection *connection, int64_t limit_ms)
 {
-    loop_timer_set(connection->http->options.loop, &connection->idle, clock_now_ms() + limit_ms);
+    loop_timer_set(connection->shard->http->options.loop, &connection->idle, clock_now_ms() + limit_ms);
 }
 
 /* A client that vanishes without a word (a power cut, a forgetful NAT) is noticed by the kernel within a minute. */
@@ -92,24 +77,25 @@ static void watch_liveness(int fd)
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http *http = arg;
+    struct http_shard *shard = arg;
+    struct loop *loop = shard->http->options.loop;
     struct http_connection *connection = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         connection = xcalloc(1, sizeof *connection);
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *connection = (struct http_connection){.http = http, .fd = info == NULL ? -1 : info->connect_fd};
+        *connection = (struct http_connection){.shard = shard, .fd = info == NULL ? -1 : info->connect_fd};
         watch_liveness(connection->fd);
         loop_timer_init(&connection->idle, on_idle, connection);
-        reply_hangup_init(&connection->hangup, http->options.loop);
-        watch_idleness(connection, http->options.head_timeout_ms);
+        reply_hangup_init(&connection->hangup, loop, shard);
+        watch_idleness(connection, shard->http->options.head_timeout_ms);
+        http_shard_joined(shard);
         *context = connection;
     } else if (connection != NULL) {
-        loop_timer_clear(http->options.loop, &connection->idle);
+        loop_timer_clear(loop, &connection->idle);
         reply_hangup_dispose(&connection->hangup);
         free(connection);
         *context = NULL;
-        /* At its limit libmicrohttpd stops listening. It has room again now, but listens only from its next run on. */
-        http->has_events = true;
+        http_shard_left(shard);
     }
 }
 
@@ -365,7 +351,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context, 
     free(request->path);
     free(request);
     struct http_connection *connection = connection_of(mhd);
-    watch_idleness(connection, connection->http->options.idle_timeout_ms);
+    watch_idleness(connection, connection->shard->http->options.idle_timeout_ms);
 }
 
 /* Paths are decoded once, by whoever knows what they mean: model ids hold slashes. */
@@ -376,14 +362,16 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, int listen_fd)
+struct MHD_Daemon *http_start_daemon(struct http_shard *shard)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
-                            MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-                            http->options.connection_limit, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_LIMIT_S,
-                            MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
+    /* The worker's limit is kept where connections are accepted; the library's default would be that of select. */
+    const unsigned limit = HTTP_SHARD_CONNECTIONS + HTTP_ACCEPTS_A_TURN;
+    return MHD_start_daemon(MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+                            on_request, shard->http, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_LIMIT, limit,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_LIMIT_S, MHD_OPTION_UNESCAPE_CALLBACK,
+                            leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, shard, MHD_OPTION_END);
 }
 
 struct http *http_new(const struct http_options *options, struct error *err)
@@ -391,27 +379,17 @@ struct http *http_new(const struct http_options *options, struct error *err)
     struct http *http = xcalloc(1, sizeof *http);
     http->options = *options;
     reply_queue_init(&http->replies, options->loop);
-    int listen_fd = dup(options->listen_fd); /* MHD_stop_daemon closes its socket */
-    http->daemon = listen_fd < 0 ? NULL : start_daemon(http, listen_fd);
-    if (http->daemon == NULL) {
-        error_set(err, ERROR_INTERNAL, NULL, "libmicrohttpd did not start: %s.", strerror(errno));
-        if (listen_fd >= 0)
-            close(listen_fd);
-        free(http);
-        return NULL;
-    }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    ensure(info != NULL);
-    loop_watch_init(&http->watch, on_mhd_event, http);
-    ensure(loop_watch_set(options->loop, &http->watch, info->epoll_fd, EPOLLIN));
-    return http;
+    if (http_shards_open(http))
+        return http;
+    error_set(err, ERROR_INTERNAL, NULL, "libmicrohttpd did not start: %s.", strerror(errno));
+    http_free(http);
+    return NULL;
 }
 
 void http_free(struct http *http)
 {
     reply_queue_close(&http->replies);
-    loop_watch_clear(http->options.loop, &http->watch);
-    MHD_stop_daemon(http->daemon);
+    http_shards_close(http);
     free(http);
 }
 
@@ -427,21 +405,11 @@ struct reply_queue *http_replies(struct http *http)
 
 int64_t http_wait_ms(const struct http *http)
 {
-    MHD_UNSIGNED_LONG_LONG timeout_ms;
-    if (http->has_events || !list_is_empty(&http->replies.ready))
-        return 0;
-    if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES)
-        return -1;
-    return timeout_ms > 60000 ? 60000 : (int64_t)timeout_ms;
+    return list_is_empty(&http->busy) && list_is_empty(&http->replies.ready) ? -1 : 0;
 }
 
 void http_turn(struct http *http)
 {
-    bool has_resumed = reply_queue_flush(&http->replies);
-    if (!has_resumed && !http->has_events && http_wait_ms(http) != 0)
-        return;
-    http->has_events = false;
-    clock_stand();
-    (void)MHD_run(http->daemon);
-    clock_run();
+    reply_queue_flush(&http->replies);
+    http_shards_run(http);
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/ensure.h"
+#include "http_int.h"
 
 void reply_queue_init(struct reply_queue *queue, struct loop *loop)
 {
@@ -49,9 +50,9 @@ static void on_event(void *arg, uint32_t events)
         on_hangup(hangup);
 }
 
-void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop)
+void reply_hangup_init(struct reply_hangup *hangup, struct loop *loop, struct http_shard *shard)
 {
-    *hangup = (struct reply_hangup){.loop = loop};
+    *hangup = (struct reply_hangup){.loop = loop, .shard = shard};
     loop_watch_init(&hangup->watch, on_event, hangup);
 }
 
@@ -347,9 +348,8 @@ static bool needs_mhd(struct reply *reply)
     return true;
 }
 
-bool reply_queue_flush(struct reply_queue *queue)
+void reply_queue_flush(struct reply_queue *queue)
 {
-    bool any = false;
     for (struct list_link *link; (link = list_shift(&queue->ready)) != NULL;) {
         struct reply *reply = list_entry(link, struct reply, link);
         if (!needs_mhd(reply))
@@ -357,9 +357,8 @@ bool reply_queue_flush(struct reply_queue *queue)
         list_remove(&reply->link); /* where sending failed it was to be served once more */
         reply->is_suspended = false;
         MHD_resume_connection(reply->connection);
-        any = true;
+        http_shard_wake(reply->hangup->shard);
     }
-    return any;
 }
 
 void reply_queue_close(struct reply_queue *queue)

@@ -24,28 +24,12 @@ static void tear_down(void)
     bridge_stop(&bridge);
 }
 
-/* A shell lowers the limit, the hard one too, and becomes the program. */
-static struct daemon *start_with_few_descriptors(const char *config)
-{
-    char *command = xasprintf("ulimit -n %d && exec \"$0\" \"$@\"", DESCRIPTORS);
-    const char *given = getenv("REPLIBRIDGE");
-    char *program = xstrdup(given != NULL ? given : BUILD_DIR "/replibridge");
-    const char *arguments[] = {"-c", command, program, "--config", "@CONFIG@", "--port", "0", NULL};
-    setenv("REPLIBRIDGE", "/bin/sh", 1);
-    struct daemon *daemon =
-        daemon_start(&(struct daemon_options){.config = config, .bare = true, .arguments = arguments});
-    setenv("REPLIBRIDGE", program, 1);
-    free(program);
-    free(command);
-    return daemon;
-}
-
 static void start(const struct sim_plan *plan)
 {
     bridge_start_sim(&bridge);
     replicate_sim_plan(bridge.sim, plan);
     char *config = bridge_config(&bridge, "timeout: 60s\nread_timeout: 1s\nread_schema: false\n");
-    bridge.daemon = start_with_few_descriptors(config);
+    bridge.daemon = daemon_start(&(struct daemon_options){.config = config, .descriptors = DESCRIPTORS});
     free(config);
     ck_assert_msg(bridge.daemon != NULL, "the program did not become ready");
     bridge.port = daemon_port(bridge.daemon);

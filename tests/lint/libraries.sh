@@ -10,7 +10,7 @@ find src include -name '*.[ch]' -exec awk -f "$here/strip.awk" {} + | awk '
     BEGIN {
         homes["yaml.h"] = " src/config/yaml_tree.c "
         homes["curl/curl.h"] = " src/replicate/transfer_curl.c src/replicate/transfer_handle.c src/replicate/transfer_curl_int.h src/replicate/transfer_prune.c src/replicate/transfer_global.c "
-        homes["microhttpd.h"] = " src/server/http.c src/server/reply.c "
+        homes["microhttpd.h"] = " src/server/http.c src/server/http_shards.c src/server/reply.c "
     }
     function complain(text) { print file ":" line ": " text; bad = 1 }
     {

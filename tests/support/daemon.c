@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -179,7 +180,7 @@ static void free_texts(char **texts)
 }
 
 /* In the child, which was forked from a process with threads: only calls that are safe after that. */
-static _Noreturn void become_program(int log_fd, pid_t parent, char **argv, char **environment)
+static _Noreturn void become_program(int log_fd, pid_t parent, int descriptors, char **argv, char **environment)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -195,6 +196,9 @@ static _Noreturn void become_program(int log_fd, pid_t parent, char **argv, char
 #ifdef SYS_close_range
     syscall(SYS_close_range, 3U, ~0U, 0U); /* the test's own sockets must not live on in the program */
 #endif
+    const struct rlimit limit = {(rlim_t)descriptors, (rlim_t)descriptors};
+    if (descriptors > 0 && setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        _exit(127);
     execve(argv[0], argv, environment);
     _exit(127);
 }
@@ -226,7 +230,7 @@ struct daemon *daemon_spawn(const struct daemon_options *options)
     daemon->pid = fork();
     ensure(daemon->pid >= 0);
     if (daemon->pid == 0)
-        become_program(ends[1], parent, argv, environment);
+        become_program(ends[1], parent, options->descriptors, argv, environment);
     close(ends[1]);
     free_texts(argv);
     free_texts(environment);

@@ -19,6 +19,7 @@ struct daemon_options {
     const char *const *arguments;   /* further arguments, NULL-terminated; may be NULL */
     const char *const *environment; /* further NAME=VALUE, NULL-terminated; may be NULL */
     bool bare;                      /* give neither `--config FILE` nor `--port 0`: only `arguments` */
+    int descriptors;                /* how many it may open, also if it asks for more; 0: as the test */
 };
 
 /* How long any wait below may take before the test gives up; ten times as long under a sanitizer, and where

@@ -13,7 +13,7 @@ static struct reply reply;
 static void setup(void)
 {
     reply_queue_init(&queue, loop_new());
-    reply_hangup_init(&hangup, queue.loop);
+    reply_hangup_init(&hangup, queue.loop, NULL);
     reply = (struct reply){.queue = &queue, .fd = -1, .head_room = 4096, .hangup = &hangup};
 }
 
