@@ -83,6 +83,10 @@ struct transfers *transfers_new(struct loop *loop, const struct transfers_option
 void transfers_free(struct transfers *transfers);          /* none may be left */
 size_t transfers_count(const struct transfers *transfers); /* under way or queued */
 
+/* Sends what was started since the loop's turn at once, instead of in its next one. For the end of a turn: whoever does
+ * not call it only waits that much longer. */
+void transfers_turn(struct transfers *transfers);
+
 /* Everything in `request` is copied, but for `body_taken`. */
 struct transfer *transfer_start(struct transfers *transfers, const struct transfer_request *request,
                                 transfer_done_fn on_done, void *arg);

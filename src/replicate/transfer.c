@@ -75,6 +75,11 @@ size_t transfers_count(const struct transfers *transfers)
     return count;
 }
 
+void transfers_turn(struct transfers *transfers)
+{
+    transfer_curl_begin(transfers->curl);
+}
+
 static void give_queued_to_curl(struct transfer_lane *lane)
 {
     while (lane->active.length < lane->max_active && !list_is_empty(&lane->queued)) {

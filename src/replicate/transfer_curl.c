@@ -244,6 +244,16 @@ static void drive(struct transfer_multi *multi, curl_socket_t fd, int events)
     free_spare_multis(curl);
 }
 
+/* Curl begins with a timer of no time. */
+void transfer_curl_begin(struct transfer_curl *curl)
+{
+    struct transfer_multi *calls = &curl->calls;
+    if (calls->timer.place == 0 || calls->timer.due_ms > clock_now_ms())
+        return;
+    loop_timer_clear(curl->transfers->loop, &calls->timer);
+    drive(calls, CURL_SOCKET_TIMEOUT, 0);
+}
+
 void transfer_curl_unpause(struct transfer *transfer)
 {
     struct transfer_handle *handle = transfer->handle;

@@ -206,6 +206,9 @@ void transfer_curl_free(struct transfer_curl *curl); /* no transfer may be with 
 void transfer_curl_give(struct transfer_curl *curl, struct transfer *transfer);
 void transfer_curl_take(struct transfer *transfer);
 
+/* Lets curl begin with the calls that it was given since it was last driven. Not from inside a callback of curl's. */
+void transfer_curl_begin(struct transfer_curl *curl);
+
 /* Offers what was held back again at once. Not from inside a callback of curl's. */
 void transfer_curl_unpause(struct transfer *transfer);
 

@@ -196,7 +196,8 @@ static void turn(struct worker_thread *thread)
     read_mail(thread);
     schemas_turn(worker->schemas);
     admission_room_turn(worker->admission_room);
-    http_turn(worker->http); /* resumes what got ready, lets libmicrohttpd run once */
+    http_turn(worker->http); /* resumes what got ready, lets libmicrohttpd run */
+    transfers_turn(worker->transfers); /* what that has started goes out */
     exchange_sweep(&worker->exchanges);
     engine_sweep(worker->engine);
     set_gauges(worker);

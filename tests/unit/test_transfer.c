@@ -35,6 +35,22 @@ START_TEST(a_get_carries_the_token_and_no_body)
 }
 END_TEST
 
+START_TEST(at_the_end_of_a_turn_what_was_started_goes_out_without_another_turn)
+{
+    struct seen seen = {0};
+    script_server_play(fixture_server, &ok, 1);
+    struct transfer_request request = fixture_get("/");
+    ck_assert_int_eq(fixture_fetch(&request).result, TRANSFER_ANSWERED); /* its connection is kept */
+    transfer_start(fixture_transfers, &request, fixture_on_done, &seen);
+    transfers_turn(fixture_transfers);
+    int64_t end_ms = clock_now_ms() + 10000;
+    while (script_server_requests(fixture_server) < 2)
+        ck_assert_int_lt(clock_now_ms(), end_ms);
+    ck_assert_int_eq(seen.calls, 0);
+    fixture_run(&seen.calls, 1);
+}
+END_TEST
+
 START_TEST(without_a_token_there_is_no_authorization)
 {
     script_server_play(fixture_server, &ok, 1);
@@ -441,6 +457,7 @@ static Suite *transfer_suite(void)
     tcase_add_checked_fixture(cases, fixture_setup, fixture_teardown);
     tcase_set_timeout(cases, 30);
     tcase_add_test(cases, a_get_carries_the_token_and_no_body);
+    tcase_add_test(cases, at_the_end_of_a_turn_what_was_started_goes_out_without_another_turn);
     tcase_add_test(cases, without_a_token_there_is_no_authorization);
     tcase_add_loop_test(cases, a_post_is_sent_whole_whether_or_not_it_may_be_repeated, 0, 2);
     tcase_add_loop_test(cases, an_empty_post_says_that_it_is_empty, 0, 2);
