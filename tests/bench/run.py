@@ -34,6 +34,7 @@ class Plan:
         self.with_gateways = not arguments.no_gateways
         self.with_peers = True
         self.is_small = False
+        self.is_again = False
         self.long_rounds = max(1, arguments.rounds * 3 // 5)  # of lanes whose rounds take long
         self.wait_ms = 5000
         self.waiting = (1000, 5000, 10000)
@@ -42,6 +43,11 @@ class Plan:
         self.image_streams = 200
         self.neighbours = (0, 1000, 5000, 10000)
         self.hang_ups = 1000
+
+    def repeat(self):
+        """For the runs after the first: those who are slow anyway are not measured again."""
+        self.is_again = True
+        self.with_gateways = False
 
     def shrink(self):
         """Just enough to see that all arrives, in seconds."""
@@ -72,6 +78,15 @@ def read_arguments():
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 64, 512], help="of instant answers")
     parser.add_argument("--no-gateways", action="store_true", help="leave Portkey and LiteLLM out")
     return parser.parse_args()
+
+
+def run_all(bench, plan, letters, runs):
+    """The results of each run, and what went wrong in any."""
+    found, failures = [], {}
+    for _ in range(runs):
+        found.append(run_lanes(bench, plan, letters, failures))
+        plan.repeat()
+    return found, failures
 
 
 def run_lanes(bench, plan, letters, failures):
@@ -125,7 +140,7 @@ def main():
         plan = Plan(arguments)
         if arguments.smoke:
             plan.shrink()
-        runs = [run_lanes(bench, plan, letters, failures) for _ in range(max(1, arguments.runs))]
+        runs, failures = run_all(bench, plan, letters, max(1, arguments.runs))
         if arguments.smoke:
             smoke.judge(bench, runs[-1])
         else:

@@ -8,10 +8,12 @@ RAMP_US_EACH = 2000
 RAMP_LEAST_MS = 500
 
 
-def start_all(bench, with_peers):
+def start_all(bench, plan):
     found = [proxies.replibridge(bench), proxies.direct(bench)]
-    if with_peers:
-        found += [proxies.nginx(bench, buffering="off"), proxies.node(bench)]
+    if plan.with_peers:
+        found.append(proxies.nginx(bench, buffering="off"))
+    if plan.with_peers and not plan.is_again:
+        found.append(proxies.node(bench))
     return [proxy for proxy in found if proxy]
 
 
@@ -61,7 +63,7 @@ def figures_of(lane):
 
 def run(bench, plan):
     lane = {}
-    found = start_all(bench, plan.with_peers)
+    found = start_all(bench, plan)
     for streams, per_s in plan.streams:
         shape = f"{streams}x{per_s}"
         if streams > (bench.limit - 1500) // 2:

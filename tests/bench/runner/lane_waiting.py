@@ -55,7 +55,7 @@ def figures_of(lane):
 def run(bench, plan):
     lane = {}
     makers = {"replibridge": proxies.replibridge}
-    if plan.with_peers and proxies.find("node"):
+    if plan.with_peers and not plan.is_again and proxies.find("node"):
         makers["Node"] = proxies.node
     for clients in plan.waiting:
         if clients > bench.limit - 1500:
