@@ -107,8 +107,7 @@ void reply_send(struct reply *reply, int status, struct buf *body);
 /* Begins a streamed answer with the headers added so far. A client that takes nothing for write_timeout_ms while there
  * is something to take is cut off. `on_drained` gets the arg of reply_wait. */
 void reply_stream_begin(struct reply *reply, int status, int64_t write_timeout_ms, reply_drained_fn on_drained);
-/* Appends to the outbox; the first write of a turn is sent at once, what comes after it at the end of the turn. True
- * while the outbox is not full; a client that lets it grow to its maximum is cut off. */
+/* Appends to the outbox. True while it is not full; a client that lets it grow to its maximum is cut off. */
 bool reply_write(struct reply *reply, const struct buf *bytes);
 void reply_stream_end(struct reply *reply);
 

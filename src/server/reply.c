@@ -196,6 +196,22 @@ static void watch_for_stall(struct reply *reply)
     loop_timer_set(reply->queue->loop, &reply->stall, clock_now_ms() + reply->write_timeout_ms);
 }
 
+bool reply_write(struct reply *reply, const struct buf *bytes)
+{
+    ensure(reply->is_stream && !reply->is_ended);
+    if (bytes->length == 0)
+        return true;
+    if (!reply->has_head && pending_bytes(reply) == 0)
+        watch_for_stall(reply);
+    if (!buf_append(&reply->body, bytes->data, bytes->length))
+        give_up(reply);
+    reply->body_bytes += bytes->length;
+    if (reply->link.list == NULL)
+        serve_soon(reply);
+    reply->was_full = reply->was_full || pending_bytes(reply) > REPLY_HIGH_BYTES;
+    return !reply->was_full;
+}
+
 void reply_stream_end(struct reply *reply)
 {
     reply->is_ended = true;
@@ -312,32 +328,6 @@ static bool send_pending(struct reply *reply)
     unblock(reply);
     loop_timer_clear(reply->queue->loop, &reply->stall);
     return true;
-}
-
-/* The first write of a turn goes out at once: what others have to say in this turn may take long. Those after it go
- * together at the end of the turn, for each would be a system call. */
-static void send_first(struct reply *reply)
-{
-    if (reply->has_head && reply->is_suspended)
-        (void)send_pending(reply);
-    if (reply->link.list == NULL)
-        serve_soon(reply);
-}
-
-bool reply_write(struct reply *reply, const struct buf *bytes)
-{
-    ensure(reply->is_stream && !reply->is_ended);
-    if (bytes->length == 0)
-        return true;
-    if (!reply->has_head && pending_bytes(reply) == 0)
-        watch_for_stall(reply);
-    if (!buf_append(&reply->body, bytes->data, bytes->length))
-        give_up(reply);
-    reply->body_bytes += bytes->length;
-    if (reply->link.list == NULL)
-        send_first(reply);
-    reply->was_full = reply->was_full || pending_bytes(reply) > REPLY_HIGH_BYTES;
-    return !reply->was_full;
 }
 
 /* False: nothing for libmicrohttpd to do, the stream goes on. */
