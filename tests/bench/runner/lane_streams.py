@@ -1,4 +1,6 @@
 """Lane c: streams side by side. What a piece costs, and how much later it arrives than without anybody in between."""
+import math
+
 from . import proxies
 from .figures import medians, ratio, show
 from .load import hold
@@ -17,9 +19,18 @@ def start_all(bench, plan):
     return [proxy for proxy in found if proxy]
 
 
+def ramp_of(streams, pace_ms):
+    """Streams that nobody has set to one beat: so many paces, prime to their number, that no two begin at the same place
+    of a pace."""
+    paces = -(-max(RAMP_LEAST_MS, streams * RAMP_US_EACH // 1000) // pace_ms)
+    while math.gcd(paces, streams) != 1:
+        paces += 1
+    return paces * pace_ms
+
+
 def options_of(streams, per_s, seconds):
     """Long enough that all stream at once for so many seconds."""
-    ramp_ms = max(RAMP_LEAST_MS, streams * RAMP_US_EACH // 1000)
+    ramp_ms = ramp_of(streams, 1000 // per_s)
     return {"clients": streams, "pace_us": 1_000_000 // per_s, "ramp_ms": ramp_ms,
             "pieces": int((seconds + ramp_ms / 1000 + 1) * per_s), "patience_ms": (seconds + 60) * 1000 + 2 * ramp_ms}
 
