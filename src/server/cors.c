@@ -3,6 +3,7 @@
 #include "server/cors.h"
 
 #include <string.h>
+#include <strings.h>
 
 bool cors_allows(const struct config *config, const char *origin)
 {
@@ -13,6 +14,55 @@ bool cors_allows(const struct config *config, const char *origin)
             return true;
     return false;
 }
+
+/* ---- pages that nobody allowed ---- */
+
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    return content_type != NULL && strncasecmp(content_type, json, sizeof json - 1) == 0;
+}
+
+/* Can its owner point this name (with a port) wherever he likes? Not so an address, `localhost` (RFC 6761) and names of
+ * one label, which no public zone holds. */
+static bool is_public_name(const char *host)
+{
+    static const char localhost[] = ".localhost";
+    const size_t suffix = sizeof localhost - 1;
+    size_t length = strcspn(host, ":");
+    if (host[0] == '[' || strspn(host, "0123456789.") == length || memchr(host, '.', length) == NULL)
+        return false;
+    return length <= suffix || strncasecmp(host + length - suffix, localhost, suffix) != 0;
+}
+
+/* To the browser a page is of the same origin as this server if its name leads here, also where that is somebody else's
+ * name, which was the name of his own server a moment ago (DNS rebinding). Where there are keys, such a page has none.
+ */
+static bool may_be_rebound(const struct config *config, const struct cors_page *page)
+{
+    const char *name = strstr(page->origin, "://");
+    return config->key_count == 0 && name != NULL && page->host != NULL && strcasecmp(name + 3, page->host) == 0 &&
+           is_public_name(page->host);
+}
+
+/* Any web page may have its visitor's browser post a form or plain text to any address, without asking first; it does
+ * not see the answer, but what it started would be paid for. JSON no browser sends without a preflight. */
+bool cors_check_page(const struct config *config, const struct cors_page *page, struct error *err)
+{
+    if (page->origin == NULL || cors_allows(config, page->origin))
+        return true;
+    if (!is_json(page->content_type))
+        return error_set(
+            err, ERROR_BAD_REQUEST, NULL,
+            "A web page sent this request, and not as JSON. Send it with `Content-Type: application/json`, "
+            "or have the operator of this server add the page's origin to `cors_origins`.");
+    return !may_be_rebound(config, page) ||
+           error_set(err, ERROR_BAD_REQUEST, NULL,
+                     "A web page sent this request, under a name that may be somebody else's: this server has no keys, "
+                     "so it cannot know. Have its operator set `keys`, or add the page's origin to `cors_origins`.");
+}
+
+/* ---- headers ---- */
 
 void cors_headers(struct reply *reply, const char *origin)
 {

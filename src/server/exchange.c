@@ -262,19 +262,12 @@ static bool check_open(const struct exchange *exchange, struct error *err)
            error_set(err, ERROR_SHUTTING_DOWN, NULL, "This server is shutting down. Try again in a moment.");
 }
 
-/* Any web page may have its visitor's browser post a form or plain text to any address, without asking first; it does
- * not see the answer, but what it started would be paid for. JSON no browser sends without a preflight. */
 static bool check_page(const struct exchange *exchange, struct error *err)
 {
-    static const char json[] = "application/json";
-    const char *origin = http_header(exchange->request, "Origin");
-    if (origin == NULL || cors_allows(exchange->config, origin))
-        return true;
-    const char *type = http_header(exchange->request, "Content-Type");
-    return (type != NULL && strncasecmp(type, json, sizeof json - 1) == 0) ||
-           error_set(err, ERROR_BAD_REQUEST, NULL,
-                     "A web page sent this request, and not as JSON. Send it with `Content-Type: application/json`, or "
-                     "have the operator of this server add the page's origin to `cors_origins`.");
+    const struct http_request *request = exchange->request;
+    const struct cors_page page = {http_header(request, "Origin"), http_header(request, "Host"),
+                                   http_header(request, "Content-Type")};
+    return cors_check_page(exchange->config, &page, err);
 }
 
 static bool check_head(struct exchange *exchange, struct error *err)

@@ -67,6 +67,48 @@ START_TEST(an_origin_is_allowed_exactly_or_by_a_star)
 }
 END_TEST
 
+/* Without keys, nothing but the name tells our own page from one of a server that has been given our address. */
+static const struct {
+    struct cors_page page;
+    bool is_refused;
+} pages[] = {
+    {{"http://evil.example:8000", "evil.example:8000", "application/json"}, true},
+    {{"https://evil.example", "Evil.Example", "application/json; charset=utf-8"}, true},
+    {{"http://1.evil:8000", "1.evil:8000", "application/json"}, true},
+    {{"http://localhost.evil.example", "localhost.evil.example", "application/json"}, true},
+    {{"http://notlocalhost.a", "notlocalhost.a", "application/json"}, true},
+    {{"http://127.0.0.1:8000", "127.0.0.1:8000", "application/json"}, false},
+    {{"http://192.0.2.7", "192.0.2.7", "application/json"}, false},
+    {{"http://[::1]:8000", "[::1]:8000", "application/json"}, false},
+    {{"http://localhost:8000", "localhost:8000", "application/json"}, false},
+    {{"http://bridge.localhost:8000", "bridge.localhost:8000", "application/json"}, false},
+    {{"http://replibridge:8000", "replibridge:8000", "application/json"}, false},
+    {{"http://app.test", "app.test", "application/json"}, false},           /* allowed */
+    {{"http://chat.example", "127.0.0.1:8000", "application/json"}, false}, /* asked first, or behind a proxy */
+    {{"null", "evil.example", "application/json"}, false},
+    {{"http://evil.example", NULL, "application/json"}, false},
+    {{NULL, "evil.example:8000", NULL}, false}, /* no browser */
+    {{"http://localhost:8000", "localhost:8000", "text/plain"}, true},
+    {{"http://localhost:8000", "localhost:8000", NULL}, true},
+    {{"http://app.test", "app.test", "text/plain"}, false},
+};
+
+START_TEST(a_page_under_a_name_that_may_be_a_stranger_s_starts_nothing_without_a_key)
+{
+    char *allowed[] = {"http://app.test"};
+    struct key key = {.name = "alice"};
+    struct config config = {.cors_origins = allowed, .cors_origin_count = 1};
+    struct error err = {0};
+    ck_assert_int_eq(cors_check_page(&config, &pages[_i].page, &err), !pages[_i].is_refused);
+    ck_assert_int_eq(err.kind, pages[_i].is_refused ? ERROR_BAD_REQUEST : ERROR_NONE);
+    config.keys = &key;
+    config.key_count = 1;
+    const char *type = pages[_i].page.content_type;
+    if (type != NULL && strstr(type, "json") != NULL)
+        ck_assert(cors_check_page(&config, &pages[_i].page, &err));
+}
+END_TEST
+
 START_TEST(the_origin_is_echoed_and_our_headers_may_be_read)
 {
     static const char *const ours[] = {
@@ -108,6 +150,8 @@ static Suite *cors_suite(void)
     Suite *suite = suite_create("cors");
     TCase *tcase = tcase_create("origins");
     tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_loop_test(tcase, a_page_under_a_name_that_may_be_a_stranger_s_starts_nothing_without_a_key, 0,
+                        (int)(sizeof pages / sizeof pages[0]));
     tcase_add_loop_test(tcase, an_origin_is_allowed_exactly_or_by_a_star, 0, sizeof rows / sizeof rows[0]);
     tcase_add_test(tcase, the_origin_is_echoed_and_our_headers_may_be_read);
     tcase_add_loop_test(tcase, a_preflight_gets_what_it_asks_for, 0, sizeof preflights / sizeof preflights[0]);
