@@ -1,4 +1,5 @@
-/* jansson's loops, for cppcheck, which does not read the system's headers. */
+/* jansson's loops and libmicrohttpd's version, for cppcheck, which does not read the system's headers. */
+#define MHD_VERSION 0x00097500
 #define json_array_foreach(array, index, value) \
     for (index = 0; (value = json_array_get(array, index)) != 0; index++)
 #define json_object_foreach(object, key, value) \
