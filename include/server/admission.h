@@ -56,6 +56,9 @@ void admission_leave(struct admission *admission, struct admission_ticket *ticke
 /* Who waits is judged by the newest configuration; a reference is taken. Any thread. */
 void admission_reload(struct admission *admission, struct config *config);
 
+/* Nobody who waits is let in any more; their time in line ends with ERROR_SHUTTING_DOWN. Any thread. */
+void admission_close(struct admission *admission);
+
 /* ---- waiting ---- */
 
 /* The requests of one worker that wait. All of the following: the worker's own thread. */
@@ -75,7 +78,7 @@ struct admission_gate {
 
 /* One that waits; embedded in its owner, who sets on_turn and arg; the rest is admission's own. */
 struct admission_wait {
-    /* `error` is NULL where it was let in, else why it was not (ERROR_RATE_LIMITED). */
+    /* `error` is NULL where it was let in, else why it was not (ERROR_RATE_LIMITED, ERROR_SHUTTING_DOWN). */
     void (*on_turn)(void *arg, const struct error *error);
     void *arg;
     struct admission_room *room; /* NULL while idle */

@@ -172,6 +172,13 @@ void admission_reload(struct admission *admission, struct config *config)
     config_unref(old);
 }
 
+void admission_close(struct admission *admission)
+{
+    admission_lock(admission);
+    admission->is_closed = true;
+    admission_unlock(admission);
+}
+
 /* ---- coming in ---- */
 
 /* What one request has to pass. */

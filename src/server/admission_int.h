@@ -30,6 +30,7 @@ struct admission {
     struct list dirty;   /* scopes */
     uint64_t arrivals;
     struct config *newest; /* NULL = there was no reload */
+    bool is_closed;
 };
 
 struct admission_room {

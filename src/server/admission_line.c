@@ -169,13 +169,16 @@ static void settle_scope(struct admission *admission, struct admission_scope *sc
 void admission_settle(struct admission *admission)
 {
     for (struct list_link *link; (link = list_shift(&admission->dirty)) != NULL;)
-        settle_scope(admission, list_entry(link, struct admission_scope, dirty));
+        if (!admission->is_closed)
+            settle_scope(admission, list_entry(link, struct admission_scope, dirty));
 }
 
 bool admission_try(struct admission *admission, struct admission_wait *wait, struct error *err)
 {
     if (wait->is_in)
         return true;
+    if (admission->is_closed)
+        return error_set(err, ERROR_SHUTTING_DOWN, NULL, "This server is shutting down. Try again in a moment.");
     if (admission_first_closed(admission, wait->gates, wait->gate_count, wait->number, err) < wait->gate_count)
         return false;
     let_in(admission, wait);

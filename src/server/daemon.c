@@ -283,6 +283,7 @@ static void drain(struct daemon *daemon)
     wait_idle(daemon, daemon->config->drain_timeout_ms, &idle);
     if (idle < daemon->worker_count) {
         log_write(LOG_LEVEL_WARN, "drain_cut_short", log_text("effect", "what still runs is cancelled"));
+        admission_close(daemon->shared.admission); /* or one worker's cancels would let in who waits on another */
         tell_all(daemon, WORKER_CANCEL, NULL);
         wait_idle(daemon, CANCEL_LIMIT_MS, &idle);
     }

@@ -399,6 +399,23 @@ START_TEST(a_reload_counts_for_those_who_wait)
 }
 END_TEST
 
+/* What ends on one worker then lets in nobody on another: they would create what is cancelled at once. */
+START_TEST(nobody_is_let_in_once_it_is_closed)
+{
+    writer.limits.max_parallel = 1;
+    come(0, 0, &writer, NULL);
+    come(1, 1, &writer, NULL);
+    admission_close(admission);
+    leave(&guests[0]);
+    turn();
+    ck_assert_int_eq(guests[1].told, 0);
+    advance(QUEUE_MS);
+    ck_assert_int_eq(guests[1].told, 1);
+    ck_assert_int_eq(guests[1].error.kind, ERROR_SHUTTING_DOWN);
+    ck_assert_uint_eq(entered, 0);
+}
+END_TEST
+
 static Suite *line_suite(void)
 {
     Suite *suite = suite_create("admission: the line");
@@ -420,6 +437,7 @@ static Suite *line_suite(void)
     tcase_add_test(tcase, nobody_loses_more_turns_than_a_few);
     tcase_add_test(tcase, who_keeps_the_turn_and_gives_up_lets_the_others_go_on);
     tcase_add_test(tcase, a_reload_counts_for_those_who_wait);
+    tcase_add_test(tcase, nobody_is_let_in_once_it_is_closed);
     suite_add_tcase(suite, tcase);
     return suite;
 }
