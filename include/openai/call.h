@@ -45,10 +45,12 @@ struct call {
     char id[48];        /* of the answer: "chatcmpl-…" */
     int64_t created_s;
 
-    json_t *body;              /* the decoded request object, whole; owned; NULL for requests without one */
+    json_t *body;              /* the decoded request object, whole; owned; NULL for requests without one, and once it
+                                  is forgotten */
     json_t *messages;          /* borrowed from body: a checked, non-empty array; NULL where the endpoint has none */
     struct call_params params; /* by canonical name, for mapping; nulls left out; none once forgotten */
-    bool has_extensions;       /* the body has members that OpenAI does not know */
+    uint64_t given;            /* a bit for each row that the body has a member for, other than null */
+    bool has_extensions;       /* the body has other members, such as those that OpenAI does not know */
 
     /* filled by mapping_input */
     json_t *ignored;               /* owned array of names left out or clamped, in the client's spelling */

@@ -90,8 +90,11 @@ void call_forget_messages(struct call *call)
 {
     call->messages = NULL;
     params_dispose(&call->params);
-    if (call->body != NULL)
-        (void)json_object_del(call->body, "messages"); /* its name is all that is still asked for, in errors */
+    /* Their names are all that is still asked for, in errors: those of OpenAI's parameters are in `given`. */
+    if (call->has_extensions)
+        (void)json_object_del(call->body, "messages");
+    else
+        drop(&call->body);
 }
 
 /* A header has little room: where there is too much to name, the rest is dots. */

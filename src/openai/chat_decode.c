@@ -71,6 +71,7 @@ static bool decode_stream(struct call *call, struct error *err)
 static bool decode_params(struct call *call, struct error *err)
 {
     struct parameter_set given = parameters_in(call->body);
+    call->given = given.bits;
     call->has_extensions = parameters_count(&given) < json_object_size(call->body);
     for (const struct parameter *row; (row = parameters_next(&given)) != NULL;) {
         json_t *value;

@@ -88,7 +88,7 @@ static bool client_decided(const struct call *call, const struct parameter *row)
 {
     if (params_get(&call->params, row) != NULL)
         return true;
-    return row->type != TYPE_TOKENS && parameter_given(row->canonical, call->body) != NULL;
+    return row->type != TYPE_TOKENS && parameter_given(call, row->canonical) != NULL;
 }
 
 static bool merge_defaults(struct mapping *mapping, struct error *err)
@@ -124,7 +124,7 @@ static void drop_params(struct mapping *mapping)
         const struct parameter *row = parameter_find(route->dropped[i]);
         if (row == NULL || row->class == CLASS_ENDPOINT)
             continue;
-        const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+        const struct parameter *given = parameter_given(mapping->call, row->canonical);
         if (given != NULL)
             call_ignore(mapping->call, given->name);
         params_remove(&mapping->merged, row);
@@ -154,7 +154,7 @@ static bool merge_params(struct mapping *mapping, struct error *err)
 
 static const char *client_spelling(const struct mapping *mapping, const struct parameter *row)
 {
-    const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+    const struct parameter *given = parameter_given(mapping->call, row->canonical);
     return given != NULL ? given->name : row->name;
 }
 
@@ -183,7 +183,7 @@ static bool leave_out(struct mapping *mapping, const struct parameter *row, stru
         return true;
     if (row->class == CLASS_MEANING && !route->drop_params)
         return refuse(mapping, name, "allow leaving it out with `drop_params: true`", err);
-    if (row->class == CLASS_HINT && parameter_given(row->canonical, mapping->call->body) == NULL)
+    if (row->class == CLASS_HINT && parameter_given(mapping->call, row->canonical) == NULL)
         return true; /* a default of the operator's, who knows the model; nothing of the client's is lost */
     if (row->class == CLASS_HINT && route->strict_params)
         return refuse(mapping, name, "allow leaving it out with `strict_params: false`", err);
@@ -194,7 +194,7 @@ static bool leave_out(struct mapping *mapping, const struct parameter *row, stru
 /* What was sent is not quite what the client asked for; nobody else has to hear of it. */
 static void note_changed(struct mapping *mapping, const struct parameter *row)
 {
-    const struct parameter *given = parameter_given(row->canonical, mapping->call->body);
+    const struct parameter *given = parameter_given(mapping->call, row->canonical);
     if (given != NULL && row->class != CLASS_IDLE)
         call_ignore(mapping->call, given->name);
 }

@@ -242,7 +242,7 @@ static const char *client_name(const struct call *call, const struct model_view 
     for (const struct parameter *end = row + count; row < end; row++) {
         if (row->class == CLASS_ENDPOINT || strcmp(row->name, row->canonical) != 0 || !goes_to(model, row, input))
             continue;
-        const struct parameter *given = parameter_given(row->canonical, call->body);
+        const struct parameter *given = parameter_given(call, row->canonical);
         return given != NULL ? given->name : row->name;
     }
     return NULL;

@@ -164,7 +164,7 @@ struct parameter_set parameters_in(const json_t *object)
     json_t *value;
     json_object_foreach((json_t *)object, name, value)
     {
-        const struct parameter *row = parameter_find(name);
+        const struct parameter *row = json_is_null(value) ? NULL : parameter_find(name);
         if (row != NULL)
             set.bits |= (uint64_t)1 << (row - rows);
     }
@@ -185,16 +185,14 @@ const struct parameter *parameters_next(struct parameter_set *set)
     return &rows[first];
 }
 
-const struct parameter *parameter_given(const char *canonical, const json_t *source)
+const struct parameter *parameter_given(const struct call *call, const char *canonical)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (strcmp(rows[i].canonical, canonical) != 0)
-            continue;
-        const json_t *value = json_object_get(source, rows[i].name);
-        if (value != NULL && !json_is_null(value))
-            return &rows[i];
-    }
-    return NULL;
+    struct parameter_set set = {call->given};
+    const struct parameter *row;
+    do
+        row = parameters_next(&set);
+    while (row != NULL && strcmp(row->canonical, canonical) != 0);
+    return row;
 }
 
 static bool is_text(const json_t *value, const char *text)

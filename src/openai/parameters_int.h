@@ -69,7 +69,8 @@ struct parameter_set {
     uint64_t bits;
 };
 
-/* The rows whose names are among the members of `object`, which may be NULL: a request has few, the table many. */
+/* The rows whose names are among the members of `object` that are not null; it may be NULL: a request has few, the
+ * table many. */
 struct parameter_set parameters_in(const json_t *object);
 
 /* How many rows are in the set. */
@@ -99,9 +100,9 @@ const struct parameter *parameter_find(const char *name);
  * says nothing (`tools: []`, `logprobs: false`). False and err where it is wrong. */
 bool parameter_read(const struct parameter *row, const json_t *source, json_t **value, struct error *err);
 
-/* Does `source` hold a value other than null for the canonical name, under any of its names? Gives the first such row.
+/* Did the client send a value other than null for the canonical name, under any of its names? Gives the first such row.
  */
-const struct parameter *parameter_given(const char *canonical, const json_t *source);
+const struct parameter *parameter_given(const struct call *call, const char *canonical);
 
 /* Checks one value that is not null; gives a new reference in canonical form, NULL for "no limit". */
 bool parameter_check(const struct parameter *row, json_t *value, json_t **checked, struct error *err);
