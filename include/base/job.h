@@ -53,13 +53,13 @@ struct job {
     int64_t prefer_wait_ms;   /* longest `Prefer: wait`; 0 = never hold the create */
     int64_t poll_interval_ms; /* longest pause between polls */
     int create_retries;       /* how often a create that surely never reached Replicate is tried again */
-    char request_id[136];     /* for log lines */
+    char *request_id;         /* for log lines; may be NULL */
 
     /* The requests that share its prediction (replicate/joins.h), a reference that the prediction takes over; NULL =
      * none can. Where `follow_id` is set, nothing is created: the prediction of that id, of an earlier try, is
-     * followed. */
+     * followed; else it is NULL. */
     struct join *join;
-    char follow_id[64];
+    char *follow_id;
 
     /* What must live as long as the job, such as files that its input points to; released with it. NULL = nothing. */
     void *hold;

@@ -128,6 +128,8 @@ void job_free(struct job *job)
     }
     free(job->headers);
     free(job->timeout_hint);
+    free(job->request_id);
+    free(job->follow_id);
     json_decref(job->input);
     ensure(job->join == NULL); /* its prediction took it over */
     if (job->release != NULL)

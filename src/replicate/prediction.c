@@ -134,7 +134,7 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
 /* Whoever only follows an earlier try came late, and knows no duration; and it is counted once. */
 static void learn_success(struct prediction *prediction, const struct api_prediction *answer)
 {
-    if (prediction->job->follow_id[0] != '\0')
+    if (prediction->job->follow_id != NULL)
         return;
     metrics_add(prediction->engine->options.metrics, METRIC_predictions_succeeded_total, 1);
     prediction_learn_times(prediction, answer);
@@ -185,7 +185,7 @@ bool prediction_has_time(const struct prediction *prediction, int64_t wait_ms)
 static void failure_error(const struct prediction *prediction, const struct api_prediction *answer, struct error *error)
 {
     const struct job *job = prediction->job;
-    bool is_outlived = job->follow_id[0] != '\0' && clock_now_ms() >= join_deadline_ms(prediction->join);
+    bool is_outlived = job->follow_id != NULL && clock_now_ms() >= join_deadline_ms(prediction->join);
     if (answer->status != API_STATUS_CANCELED || !is_outlived) {
         api_failure_error(answer, error);
         return;
@@ -332,7 +332,7 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     pieces_init(&prediction->pieces);
     prediction_stream_init(prediction);
     loop_timer_set(engine->options.loop, &prediction->deadline, prediction->job->deadline_ms);
-    if (prediction->job->follow_id[0] != '\0') {
+    if (prediction->job->follow_id != NULL) {
         follow_existing(prediction);
         return prediction;
     }

@@ -188,7 +188,7 @@ static struct job *make_job(const struct uploads_request *request)
     job->deadline_ms = request->deadline_ms;
     job->timeout_ms = request->timeout_ms;
     job->timeout_hint = xstrdup(request->timeout_hint);
-    snprintf(job->request_id, sizeof job->request_id, "%s", request->request_id == NULL ? "" : request->request_id);
+    job->request_id = xstrdup(request->request_id);
     return job;
 }
 

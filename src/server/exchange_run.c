@@ -68,7 +68,7 @@ static struct job *make_job(const struct exchange *exchange, json_t *input, size
     job->prefer_wait_ms = route->prefer_wait_ms;
     job->poll_interval_ms = route->poll_interval_ms;
     job->create_retries = route->create_retries;
-    buf_copy_text(job->request_id, sizeof job->request_id, exchange->request_id);
+    job->request_id = xstrdup(exchange->request_id);
     if (exchange->uploads != NULL) {
         job->hold = uploads_ref(exchange->uploads);
         job->release = release_uploads;
@@ -184,7 +184,7 @@ static void start(struct exchange *exchange, json_t *input, char (*ids)[JOIN_ID_
         struct job *job = make_job(exchange, input, i);
         job->join = join_ref(exchange->join);
         if (ids != NULL)
-            buf_copy_text(job->follow_id, sizeof job->follow_id, ids[i]);
+            job->follow_id = xstrdup(ids[i]);
         exchange->predictions[i] = prediction_start(exchange->worker->engine, &job, &OBSERVER, exchange, i);
     }
     join_follow(exchange->join);

@@ -189,7 +189,7 @@ START_TEST(nobody_joins_what_another_token_runs)
     }
     ck_assert_uint_eq(fake_predictions_count(), 2);
     for (size_t i = 0; i < 2; i++) {
-        ck_assert_str_eq(fake_prediction_at(i)->job->follow_id, "");
+        ck_assert_ptr_null(fake_prediction_at(i)->job->follow_id);
         fake_prediction_succeed(fake_prediction_at(i), "Hi");
         door_close(doors[i], true);
     }

@@ -52,7 +52,7 @@ static void expect_made(size_t index, const char *name)
 {
     ck_assert_uint_eq(fake_predictions_count(), index + 1);
     ck_assert_str_eq(fake_prediction_at(index)->job->target.name, name);
-    ck_assert_str_eq(fake_prediction_at(index)->job->follow_id, "");
+    ck_assert_ptr_null(fake_prediction_at(index)->job->follow_id);
 }
 
 static void expect_follows(size_t index, const char *id)

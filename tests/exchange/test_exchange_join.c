@@ -149,7 +149,7 @@ START_TEST(first_tries_are_never_joined)
     struct door *first = try("0"), *second = try("0");
     created(0, "pred-1");
     ck_assert_uint_eq(fake_predictions_count(), 2);
-    ck_assert_str_eq(fake_prediction_at(1)->job->follow_id, "");
+    ck_assert_ptr_null(fake_prediction_at(1)->job->follow_id);
     answer(first, 0);
     answer(second, 1);
 }
@@ -169,7 +169,7 @@ START_TEST(only_the_same_client_with_the_same_body_joins)
     struct door *first = try_with("0", NULL, BENCH_CHAT, "Bearer one");
     created(0, "pred-1");
     struct door *second = try_with("1", NULL, others[_i].body, others[_i].credential);
-    ck_assert_str_eq(fake_prediction_at(1)->job->follow_id, "");
+    ck_assert_ptr_null(fake_prediction_at(1)->job->follow_id);
     answer(first, 0);
     door_hang_up(second);
     door_close(second, false);
@@ -213,7 +213,7 @@ START_TEST(what_is_shared_is_not_cancelled_when_one_of_them_leaves)
     ck_assert(!join_may_let_go(fake_prediction_at(0)->job->join));
     /* Nobody comes to what is being cancelled. */
     struct door *third = try("2");
-    ck_assert_str_eq(fake_prediction_at(2)->job->follow_id, "");
+    ck_assert_ptr_null(fake_prediction_at(2)->job->follow_id);
     answer(third, 2);
 }
 END_TEST
@@ -241,7 +241,7 @@ START_TEST(what_was_never_created_is_begun_anew_by_the_retry)
     join_gone(fake_prediction_at(0)->job->join);
     fake_loop_advance(bench.worker.loop, LOOK_AGAIN_MS);
     ck_assert_uint_eq(fake_predictions_count(), 2);
-    ck_assert_str_eq(fake_prediction_at(1)->job->follow_id, "");
+    ck_assert_ptr_null(fake_prediction_at(1)->job->follow_id);
     ck_assert_str_eq(json_text(fake_prediction_at(1)->job->input, "prompt"), "Say hi");
     answer(second, 1);
 }

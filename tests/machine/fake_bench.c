@@ -88,7 +88,7 @@ struct job *bench_job(const char *reference)
     job->prefer_wait_ms = 5000;
     job->poll_interval_ms = 2000;
     job->create_retries = 2;
-    snprintf(job->request_id, sizeof job->request_id, "req-1");
+    job->request_id = xstrdup("req-1");
     return job;
 }
 

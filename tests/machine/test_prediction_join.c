@@ -1,8 +1,8 @@
 /* Predictions that several tries of one request share: who creates, who follows, and who may cancel. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/ensure.h"
 #include "check_main.h"
 #include "fake_bench.h"
 #include "replicate/joins.h"
@@ -56,7 +56,7 @@ static void start_second(bool wants_pieces)
     struct job *job = bench_job("acme/writer");
     job->join = join_ref(join);
     job->wants_pieces = wants_pieces;
-    snprintf(job->follow_id, sizeof job->follow_id, "%s", BENCH_ID);
+    job->follow_id = xstrdup(BENCH_ID);
     bench_start(job);
 }
 
@@ -171,7 +171,7 @@ START_TEST(what_has_succeeded_by_the_end_of_its_grace_is_not_cancelled)
     struct job *job = bench_job("acme/writer");
     joins_enter(joins, &request, &alone);
     job->join = join_ref(alone);
-    snprintf(job->follow_id, sizeof job->follow_id, "%s", BENCH_ID);
+    job->follow_id = xstrdup(BENCH_ID);
     bench_start(job);
     prediction_abandon(&bench.prediction, GRACE_MS);
     join_ended(alone, NULL, clock_now_ms()); /* as another try has seen */

@@ -150,6 +150,8 @@ START_TEST(a_job_frees_everything_that_it_holds)
     job->base_url = xstrdup("http://127.0.0.1/v1");
     job->token = xstrdup("test-token");
     job->timeout_hint = xstrdup("Raise it.");
+    job->request_id = xstrdup("req_1");
+    job->follow_id = xstrdup("pred-1");
     job->headers = xcalloc(2, sizeof *job->headers);
     job->header_count = 2;
     job->headers[0] = (struct header){xstrdup("x-a"), xstrdup("1")};
