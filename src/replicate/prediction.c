@@ -58,7 +58,9 @@ static void prediction_free(struct prediction *prediction)
     budget_unref(&prediction->budget);
     job_free(prediction->job);
     free(prediction->memory_key);
+    free(prediction->version);
     free(prediction->refused_version);
+    free(prediction->ran_version);
     free(prediction);
 }
 
@@ -122,7 +124,8 @@ static void deliver(struct prediction *prediction, struct outcome *outcome)
     }
     prediction->observer = NULL;
     buf_copy_text(outcome->prediction_id, sizeof outcome->prediction_id, prediction->id);
-    buf_copy_text(outcome->version, sizeof outcome->version, prediction->ran_version);
+    if (prediction->ran_version != NULL)
+        buf_copy_text(outcome->version, sizeof outcome->version, prediction->ran_version);
     outcome->created_after_ms = prediction->created_ms < 0 ? -1 : prediction->created_ms - prediction->started_ms;
     outcome->running_after_ms = prediction->running_ms < 0 ? -1 : prediction->running_ms - prediction->started_ms;
     outcome->finished_after_ms = clock_now_ms() - prediction->started_ms;
@@ -204,8 +207,9 @@ static void conclude(struct prediction *prediction, struct api_prediction *answe
         return;
     }
     /* Some models tell the reason in their stream alone. */
-    if (answer->error_text[0] == '\0' && prediction->stream.error_text != NULL)
-        snprintf(answer->error_text, sizeof answer->error_text, "%s", prediction->stream.error_text);
+    const char *streamed = prediction->stream == NULL ? NULL : prediction->stream->error_text;
+    if (answer->error_text[0] == '\0' && streamed != NULL)
+        snprintf(answer->error_text, sizeof answer->error_text, "%s", streamed);
     prediction_note_end(prediction, answer);
     struct error error = {0};
     failure_error(prediction, answer, &error);
@@ -217,7 +221,7 @@ static void conclude(struct prediction *prediction, struct api_prediction *answe
 static int64_t poll_delay_ms(struct prediction *prediction)
 {
     int64_t longest_ms = prediction->job->poll_interval_ms;
-    if (!prediction->stream.is_done)
+    if (prediction->stream == NULL || !prediction->stream->is_done)
         return prediction_plan_ms(
             prediction,
             pacing_poll_delay_ms(prediction->status_polls, prediction->status == API_STATUS_PROCESSING, longest_ms));
@@ -242,10 +246,18 @@ static void follow(struct prediction *prediction, const struct api_prediction *a
     }
 }
 
+/* Each answer names it, and rarely another one than before. */
+static void note_version(struct prediction *prediction, const char *version)
+{
+    if (version[0] == '\0' || (prediction->ran_version != NULL && strcmp(prediction->ran_version, version) == 0))
+        return;
+    free(prediction->ran_version);
+    prediction->ran_version = xstrdup(version);
+}
+
 void prediction_take_answer(struct prediction *prediction, struct api_prediction *answer)
 {
-    if (answer->version[0] != '\0')
-        memcpy(prediction->ran_version, answer->version, sizeof prediction->ran_version);
+    note_version(prediction, answer->version);
     if (answer->status != prediction->status)
         prediction->status_polls = 0;
     if (!api_status_is_terminal(answer->status))
@@ -330,15 +342,13 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     loop_timer_init(&prediction->deadline, prediction_on_deadline, prediction);
     loop_timer_init(&prediction->grace, prediction_on_grace, prediction);
     pieces_init(&prediction->pieces);
-    prediction_stream_init(prediction);
     loop_timer_set(engine->options.loop, &prediction->deadline, prediction->job->deadline_ms);
     if (prediction->job->follow_id != NULL) {
         follow_existing(prediction);
         return prediction;
     }
     if (prediction->job->target.kind == TARGET_MODEL)
-        model_memory_version(engine->options.models, prediction->job->target.name, prediction->started_ms,
-                             prediction->version);
+        (void)prediction_recall_version(prediction);
     prediction_try_create(prediction);
     return prediction;
 }

@@ -159,6 +159,22 @@ static void throttled(struct prediction *prediction, const struct transfer_answe
 
 static void resolve(struct prediction *prediction);
 
+static void set_version(struct prediction *prediction, const char *version)
+{
+    free(prediction->version);
+    prediction->version = xstrdup(version);
+}
+
+bool prediction_recall_version(struct prediction *prediction)
+{
+    char version[MODEL_VERSION_BYTES];
+    if (!model_memory_version(prediction->engine->options.models, prediction->job->target.name, clock_now_ms(),
+                              version))
+        return false;
+    set_version(prediction, version);
+    return true;
+}
+
 /* What this refusal says of the form that was sent; false where it says nothing of it. What was remembered of the model
  * is out of date then. */
 static bool note_wrong_form(struct prediction *prediction, const struct transfer_answer *answer)
@@ -166,14 +182,14 @@ static bool note_wrong_form(struct prediction *prediction, const struct transfer
     const struct job *job = prediction->job;
     if (job->target.kind != TARGET_MODEL || !api_is_wrong_form(answer->status, answer->body, answer->body_length))
         return false;
-    if (prediction->version[0] == '\0') {
+    if (prediction->version == NULL) {
         prediction->name_was_refused = true;
         return true;
     }
     model_memory_forget_version(prediction->engine->options.models, job->target.name);
     free(prediction->refused_version);
-    prediction->refused_version = xstrdup(prediction->version);
-    prediction->version[0] = '\0';
+    prediction->refused_version = prediction->version;
+    prediction->version = NULL;
     return true;
 }
 
@@ -184,7 +200,6 @@ static bool try_by_name(struct prediction *prediction)
         return false;
     log_write(LOG_LEVEL_INFO, "model_tried_by_name", log_text("request_id", prediction->job->request_id),
               log_text("model", prediction->job->target.name), log_text("version", prediction->refused_version));
-    prediction->version[0] = '\0';
     prediction_try_create(prediction);
     return true;
 }
@@ -193,9 +208,7 @@ static bool try_by_name(struct prediction *prediction)
  * them remembered and was refused, another may have found in the same place. */
 static bool recall(struct prediction *prediction)
 {
-    return prediction->refused_version == NULL &&
-           model_memory_version(prediction->engine->options.models, prediction->job->target.name, clock_now_ms(),
-                                prediction->version);
+    return prediction->refused_version == NULL && prediction_recall_version(prediction);
 }
 
 /* Looking up once is enough: what was looked up just now and is refused does not get better by looking again. */
@@ -339,12 +352,13 @@ static void find_none(struct prediction *prediction, const struct error *error)
 static void resolved(struct prediction *prediction, const struct transfer_answer *answer)
 {
     const char *name = prediction->job->target.name;
+    char version[MODEL_VERSION_BYTES];
     struct error error = {0};
-    if (!api_latest_version(answer->body, answer->body_length, name, prediction->version, &error)) {
+    if (!api_latest_version(answer->body, answer->body_length, name, version, &error)) {
         find_none(prediction, &error);
         return;
     }
-    if (prediction->refused_version != NULL && strcmp(prediction->version, prediction->refused_version) == 0) {
+    if (prediction->refused_version != NULL && strcmp(version, prediction->refused_version) == 0) {
         error_set(&error, ERROR_MODEL_NOT_FOUND, NULL,
                   "Replicate runs the model %s neither by its name nor by its latest version, or %s token may not use "
                   "it. Check the name.",
@@ -354,9 +368,10 @@ static void resolved(struct prediction *prediction, const struct transfer_answer
     }
     prediction->was_resolved = true;
     prediction->is_resolving = false;
-    model_memory_set_version(prediction->engine->options.models, name, clock_now_ms(), prediction->version);
+    set_version(prediction, version);
+    model_memory_set_version(prediction->engine->options.models, name, clock_now_ms(), version);
     log_write(LOG_LEVEL_INFO, "model_resolved", log_text("request_id", prediction->job->request_id),
-              log_text("model", name), log_text("version", prediction->version));
+              log_text("model", name), log_text("version", version));
     prediction_try_create(prediction);
 }
 

@@ -32,9 +32,9 @@ enum prediction_wish {
 
 /* The event stream of a prediction. */
 struct prediction_stream {
-    char *url;                 /* NULL until one was begun with */
+    char *url;
     struct transfer *transfer; /* NULL while it is not connected */
-    struct sse_parser *parser; /* NULL until it was connected: it is large, and most predictions have no stream */
+    struct sse_parser *parser; /* NULL until it was connected: it is large */
     struct loop_timer reconnect;
     struct loop_timer catch_up; /* until then it may lag behind what a poll showed */
     size_t owed_bytes;          /* what a poll showed */
@@ -66,7 +66,7 @@ struct prediction {
     struct budget *budget;     /* of its token */
     struct budget_turn turn;   /* to create */
     struct budget_share share; /* of the load of polls */
-    char version[80];          /* a resolved one; "" = none */
+    char *version;             /* a resolved one; NULL = none */
     char *refused_version;     /* that the model does not run as; NULL = none yet */
     bool name_was_refused;     /* nor does it run by its name */
     bool was_resolved;         /* by this prediction: it is done once */
@@ -84,8 +84,8 @@ struct prediction {
     int64_t told_boot_ms, told_run_ms;       /* as Replicate's clock has them; -1 = not told */
     int failed_creates, throttled_creates, failed_resolves;
 
-    char id[64];          /* "" until Replicate has told */
-    char ran_version[80]; /* as Replicate names it */
+    char id[64];       /* "" until Replicate has told */
+    char *ran_version; /* as Replicate names it; NULL until it has */
     enum api_status status;
     bool has_place;                                 /* in the budget for polls */
     int polls;                                      /* in all */
@@ -99,7 +99,7 @@ struct prediction {
 
     bool is_paused;
     struct pieces pieces;
-    struct prediction_stream stream;
+    struct prediction_stream *stream; /* NULL until one was begun with: most predictions have none */
 };
 
 /* --- prediction.c --- */
@@ -135,6 +135,8 @@ void prediction_on_grace(void *prediction);
 
 /* --- prediction_create.c --- */
 
+/* Takes the version of its model that is remembered; false where none is. */
+bool prediction_recall_version(struct prediction *prediction);
 void prediction_try_create(struct prediction *prediction);
 void prediction_try_again(struct prediction *prediction); /* after a BACKOFF */
 
@@ -162,7 +164,6 @@ void prediction_learn_times(struct prediction *prediction, const struct api_pred
 
 /* --- prediction_stream.c --- */
 
-void prediction_stream_init(struct prediction *prediction);
 void prediction_stream_dispose(struct prediction *prediction);
 
 /* Is there a stream to begin with, according to this answer? */

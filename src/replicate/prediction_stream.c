@@ -29,39 +29,47 @@ static void on_comment(void *arg, const char *text, size_t length);
 static void on_reconnect_due(void *arg);
 static void on_catch_up_due(void *arg);
 
-void prediction_stream_init(struct prediction *prediction)
+static struct prediction_stream *new_stream(struct prediction *prediction, const char *url)
 {
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = xcalloc(1, sizeof *stream);
+    stream->url = xstrdup(url);
     loop_timer_init(&stream->reconnect, on_reconnect_due, prediction);
     loop_timer_init(&stream->catch_up, on_catch_up_due, prediction);
+    return stream;
 }
 
 /* Not in close, which an event may call for: the parser must outlive its own callbacks. */
 void prediction_stream_dispose(struct prediction *prediction)
 {
-    if (prediction->stream.parser != NULL)
-        sse_parser_dispose(prediction->stream.parser);
-    free(prediction->stream.parser);
-    free(prediction->stream.error_text);
-    free(prediction->stream.url);
+    struct prediction_stream *stream = prediction->stream;
+    if (stream == NULL)
+        return;
+    if (stream->parser != NULL)
+        sse_parser_dispose(stream->parser);
+    free(stream->parser);
+    free(stream->error_text);
+    free(stream->url);
+    free(stream);
 }
 
 static void disconnect(struct prediction *prediction)
 {
-    transfer_cancel(&prediction->stream.transfer);
-    loop_timer_clear(prediction->engine->options.loop, &prediction->stream.catch_up);
+    transfer_cancel(&prediction->stream->transfer);
+    loop_timer_clear(prediction->engine->options.loop, &prediction->stream->catch_up);
 }
 
 void prediction_stream_close(struct prediction *prediction)
 {
+    if (prediction->stream == NULL)
+        return;
     disconnect(prediction);
-    loop_timer_clear(prediction->engine->options.loop, &prediction->stream.reconnect);
+    loop_timer_clear(prediction->engine->options.loop, &prediction->stream->reconnect);
 }
 
 void prediction_stream_leave(struct prediction *prediction, int64_t delay_ms)
 {
     log_write(LOG_LEVEL_DEBUG, "stream_left", log_text("request_id", prediction->job->request_id),
-              log_text("prediction_id", prediction->id), log_number("is_done", prediction->stream.is_done),
+              log_text("prediction_id", prediction->id), log_number("is_done", prediction->stream->is_done),
               log_number("given_bytes", (int64_t)prediction->pieces.given_bytes));
     prediction_stream_close(prediction);
     /* A poll under way serves as well as a new one. */
@@ -85,7 +93,7 @@ static void on_comment(void *arg, const char *text, size_t length)
 {
     struct prediction *prediction = arg;
     if (length >= 3 && memcmp(text, "408", 3) == 0)
-        prediction->stream.was_silent_close = true;
+        prediction->stream->was_silent_close = true;
 }
 
 /* False where the event was given before, or where that cannot be known. */
@@ -113,7 +121,7 @@ static bool is_unclear(const struct prediction_stream *stream)
 
 static void take_output(struct prediction *prediction, const struct sse_event *event)
 {
-    if (!is_news(&prediction->stream, event->id))
+    if (!is_news(prediction->stream, event->id))
         return;
     if (prediction->status != API_STATUS_PROCESSING) {
         prediction->status = API_STATUS_PROCESSING;
@@ -130,8 +138,8 @@ static void take_output(struct prediction *prediction, const struct sse_event *e
         leave_useless(prediction);
         return;
     }
-    prediction->stream.heard_ms = clock_now_ms();
-    prediction->stream.reconnects = 0;
+    prediction->stream->heard_ms = clock_now_ms();
+    prediction->stream->reconnects = 0;
     prediction_pieces_give(prediction, event->data, event->data_length);
 }
 
@@ -139,17 +147,17 @@ static void take_output(struct prediction *prediction, const struct sse_event *e
 static void take_error(struct prediction *prediction, const struct sse_event *event)
 {
     char text[512];
-    if (prediction->stream.error_text != NULL)
+    if (prediction->stream->error_text != NULL)
         return;
     api_stream_error_text(event->data, event->data_length, prediction->job->token, text);
-    prediction->stream.error_text = xstrdup(text);
+    prediction->stream->error_text = xstrdup(text);
 }
 
 /* Events that came together with one that ended it are not looked at: the observer may have left at a piece. */
 static void on_event(void *arg, const struct sse_event *event)
 {
     struct prediction *prediction = arg;
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     if (stream->transfer == NULL || stream->is_done || is_unclear(stream))
         return;
     if (strcmp(event->type, "output") == 0)
@@ -164,7 +172,7 @@ static void on_event(void *arg, const struct sse_event *event)
 static void on_data(void *arg, const char *bytes, size_t length)
 {
     struct prediction *prediction = arg;
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     bool fits = sse_parser_feed(stream->parser, bytes, length);
     if (stream->transfer == NULL)
         return;
@@ -187,7 +195,7 @@ static int64_t reconnect_wait_ms(const struct prediction_stream *stream, bool is
 /* Only where no piece can come twice: nothing was given, or all that was has numbers. */
 static bool may_reconnect(const struct prediction *prediction)
 {
-    const struct prediction_stream *stream = &prediction->stream;
+    const struct prediction_stream *stream = prediction->stream;
     bool is_resumable = prediction->pieces.given_bytes == 0 || (stream->has_last_id && !stream->is_unnumbered);
     return is_resumable && stream->reconnects < RECONNECTS_MAX;
 }
@@ -195,7 +203,7 @@ static bool may_reconnect(const struct prediction *prediction)
 static void on_stream_done(void *arg, const struct transfer_answer *answer)
 {
     struct prediction *prediction = arg;
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     stream->transfer = NULL;
     disconnect(prediction);
     bool is_answered = answer->result == TRANSFER_ANSWERED;
@@ -224,8 +232,8 @@ static struct header *stream_headers(struct prediction *prediction, bool is_own,
     size_t used = 0;
     for (; is_own && used < job->header_count; used++)
         headers[used] = job->headers[used];
-    if (prediction->stream.is_resumed)
-        headers[used++] = (struct header){id_name, prediction->stream.last_id.text};
+    if (prediction->stream->is_resumed)
+        headers[used++] = (struct header){id_name, prediction->stream->last_id.text};
     *count = used;
     return headers;
 }
@@ -233,7 +241,7 @@ static struct header *stream_headers(struct prediction *prediction, bool is_own,
 /* A fresh parser, so that an event without an id cannot borrow one of the connection before. */
 static void connect_stream(struct prediction *prediction)
 {
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     if (stream->parser == NULL)
         stream->parser = xmalloc(sizeof *stream->parser);
     else
@@ -281,14 +289,14 @@ static bool is_worth_following(const struct prediction *prediction)
 /* Once only, and only from the start of the text: a stream that was left is not begun again. */
 bool prediction_stream_is_offered(const struct prediction *prediction, const struct api_prediction *answer)
 {
-    return prediction->observer != NULL && prediction->stream.url == NULL && prediction->pieces.given_bytes == 0 &&
+    return prediction->observer != NULL && prediction->stream == NULL && prediction->pieces.given_bytes == 0 &&
            api_stream_url(prediction->job, answer) != NULL && is_worth_following(prediction);
 }
 
 void prediction_stream_start(struct prediction *prediction, const struct api_prediction *answer)
 {
-    struct prediction_stream *stream = &prediction->stream;
-    stream->url = xstrdup(api_stream_url(prediction->job, answer));
+    struct prediction_stream *stream = new_stream(prediction, api_stream_url(prediction->job, answer));
+    prediction->stream = stream;
     stream->heard_ms = clock_now_ms();
     prediction_set_state(prediction, PREDICTION_STREAMING);
     prediction_poll_after(prediction, SILENT_MS);
@@ -303,7 +311,7 @@ void prediction_stream_poll(struct prediction *prediction)
 {
     if (prediction->is_paused)
         return;
-    int64_t left_ms = prediction->stream.heard_ms + SILENT_MS - clock_now_ms();
+    int64_t left_ms = prediction->stream->heard_ms + SILENT_MS - clock_now_ms();
     if (left_ms > 0) {
         budget_share_clear(prediction->budget, &prediction->share);
         prediction_poll_after(prediction, left_ms);
@@ -315,14 +323,14 @@ void prediction_stream_poll(struct prediction *prediction)
 static void on_catch_up_due(void *arg)
 {
     struct prediction *prediction = arg;
-    if (prediction->pieces.given_bytes < prediction->stream.owed_bytes)
+    if (prediction->pieces.given_bytes < prediction->stream->owed_bytes)
         prediction_stream_leave(prediction, 0);
 }
 
 /* A poll may be behind the stream, and the stream a moment behind a poll; but if they differ, the stream is wrong. */
 void prediction_stream_compare(struct prediction *prediction, const struct api_prediction *answer)
 {
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     prediction_poll_after(prediction, prediction_plan_ms(prediction, prediction->job->poll_interval_ms));
     if (prediction->is_paused)
         return;
@@ -344,7 +352,7 @@ void prediction_stream_compare(struct prediction *prediction, const struct api_p
 /* What the stream owes is not held against it meanwhile. */
 void prediction_stream_pause(struct prediction *prediction)
 {
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     loop_timer_clear(prediction->engine->options.loop, &stream->catch_up);
     if (stream->transfer != NULL)
         transfer_pause(stream->transfer);
@@ -352,7 +360,7 @@ void prediction_stream_pause(struct prediction *prediction)
 
 void prediction_stream_resume(struct prediction *prediction)
 {
-    struct prediction_stream *stream = &prediction->stream;
+    struct prediction_stream *stream = prediction->stream;
     stream->heard_ms = clock_now_ms();
     if (stream->transfer != NULL)
         transfer_resume(stream->transfer);
