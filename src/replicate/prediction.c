@@ -57,7 +57,7 @@ static void prediction_free(struct prediction *prediction)
     join_unref(prediction->join);
     budget_unref(&prediction->budget);
     job_free(prediction->job);
-    free(prediction->memory_key);
+    free(prediction->deployment_key);
     free(prediction->version);
     free(prediction->refused_version);
     free(prediction->ran_version);
@@ -303,16 +303,6 @@ bool prediction_is_unsent(const struct prediction *prediction)
            transfer_is_queued(prediction->transfer);
 }
 
-/* A model, a version and a deployment are remembered apart: they run at their own pace. */
-static char *memory_key(const struct target *target)
-{
-    if (target->kind == TARGET_VERSION)
-        return xstrdup(target->version);
-    if (target->kind == TARGET_DEPLOYMENT)
-        return xasprintf("deployments/%s", target->name);
-    return xstrdup(target->name);
-}
-
 /* An earlier try of the same request created it; the first poll tells how far it is. */
 static void follow_existing(struct prediction *prediction)
 {
@@ -331,7 +321,8 @@ struct prediction *prediction_start(struct engine *engine, struct job **job, con
     prediction->arg = arg;
     prediction->index = index;
     prediction->job = job_take(job);
-    prediction->memory_key = memory_key(&prediction->job->target);
+    if (prediction->job->target.kind == TARGET_DEPLOYMENT)
+        prediction->deployment_key = xasprintf("deployments/%s", prediction->job->target.name);
     prediction->started_ms = clock_now_ms();
     prediction->created_ms = prediction->running_ms = -1;
     prediction->told_boot_ms = prediction->told_run_ms = -1;

@@ -38,7 +38,7 @@ static int64_t hold_ms(const struct prediction *prediction, int64_t remaining_ms
     int64_t longest_ms = prediction->job->prefer_wait_ms;
     if (prediction->job->wants_pieces)
         return 0; /* a held create would hold back the first piece */
-    int64_t usual_ms = model_memory_duration_ms(options->models, prediction->memory_key);
+    int64_t usual_ms = model_memory_duration_ms(options->models, prediction_memory_key(prediction));
     if (usual_ms < 0 || usual_ms >= longest_ms || transfers_count(options->transfers) > HELD_AT_ONCE_MAX)
         return 0;
     int64_t held_ms = longest_ms < remaining_ms ? longest_ms : remaining_ms;

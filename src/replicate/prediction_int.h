@@ -62,7 +62,7 @@ struct prediction {
 
     struct job *job;
     struct join *join;         /* those who share it; NULL = none can */
-    char *memory_key;          /* under which the model's durations are remembered */
+    char *deployment_key;      /* see prediction_memory_key; NULL where it runs no deployment */
     struct budget *budget;     /* of its token */
     struct budget_turn turn;   /* to create */
     struct budget_share share; /* of the load of polls */
@@ -150,6 +150,10 @@ void prediction_start_cancel(struct prediction *prediction); /* ends it where an
 void prediction_try_cancel(struct prediction *prediction);
 
 /* --- prediction_plan.c --- */
+
+/* Under which the durations of what it runs are remembered: a model, a version and a deployment are remembered apart,
+ * for they run at their own pace. */
+const char *prediction_memory_key(const struct prediction *prediction);
 
 /* The pause until the next poll: this one, or a longer one where many wait. */
 int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms);

@@ -5,14 +5,22 @@
 #include "base/clock.h"
 #include "replicate/poll_plan.h"
 
+const char *prediction_memory_key(const struct prediction *prediction)
+{
+    const struct target *target = &prediction->job->target;
+    if (target->kind == TARGET_DEPLOYMENT)
+        return prediction->deployment_key;
+    return target->kind == TARGET_VERSION ? target->version : target->name;
+}
+
 /* Once it runs, the time that it still takes does not depend on how long it booted. */
 int64_t prediction_plan_ms(struct prediction *prediction, int64_t shortest_ms)
 {
     bool is_running = prediction->running_ms >= 0;
     int64_t now_ms = clock_now_ms();
     struct usual_time usual;
-    model_memory_usual(prediction->engine->options.models, prediction->memory_key, is_running ? MODEL_RUN : MODEL_WHOLE,
-                       &usual);
+    model_memory_usual(prediction->engine->options.models, prediction_memory_key(prediction),
+                       is_running ? MODEL_RUN : MODEL_WHOLE, &usual);
     const struct poll_moment moment = {
         .usual = &usual,
         .age_ms = now_ms - (is_running ? prediction->running_ms : prediction->created_ms),
@@ -82,5 +90,5 @@ void prediction_learn_times(struct prediction *prediction, const struct api_pred
         times.phase_ms[MODEL_RUN] = answer->ended_after_ms - answer->ran_after_ms;
     else if (prediction->running_ms >= 0)
         times.phase_ms[MODEL_RUN] = ended_ms - prediction->running_ms;
-    model_memory_learn(prediction->engine->options.models, prediction->memory_key, &times);
+    model_memory_learn(prediction->engine->options.models, prediction_memory_key(prediction), &times);
 }

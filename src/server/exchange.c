@@ -353,7 +353,6 @@ static struct exchange *new_exchange(struct worker *worker, struct http_request 
     buf_init(&exchange->prediction_ids, CALL_MAX_CHOICES * 80);
     buf_init(&request->body, (size_t)exchange->config->max_body_bytes);
     loop_timer_init(&exchange->read_timer, on_read_timeout, exchange);
-    exchange_prepare_init(exchange);
     exchange_join_init(exchange);
     exchange_stream_init(exchange);
     make_unique(exchange->unique);

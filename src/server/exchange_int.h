@@ -55,6 +55,7 @@ struct exchange_routes {
 struct exchange_waits {
     struct admission_wait admission; /* also while a stream that waits in line has begun with comments */
     struct schema_wait schema;
+    struct loop_timer schema_due; /* nobody spends all their time on a schema */
 };
 
 struct exchange {
@@ -78,11 +79,10 @@ struct exchange {
     struct loop_timer keepalive; /* of a stream */
 
     /* while it is prepared */
-    struct target target;            /* what the route leads to */
-    struct model_schema *schema;     /* a reference; NULL where none is known */
-    struct loop_timer prepare_timer; /* nobody spends all their time on a schema */
-    json_t *input;                   /* waits for its files */
-    struct uploads *uploads;         /* NULL where there are none, or they are the jobs' by now */
+    struct target target;        /* what the route leads to */
+    struct model_schema *schema; /* a reference; NULL where none is known */
+    json_t *input;               /* waits for its files */
+    struct uploads *uploads;     /* NULL where there are none, or they are the jobs' by now */
 
     /* those who share its predictions */
     struct join_request join_request;
@@ -96,7 +96,7 @@ struct exchange {
     struct outcome **outcomes;
     size_t choices, pending;
     bool has_begun_answer;     /* of a stream: the endpoint's first frames are out */
-    char (*ids)[64];           /* of the predictions, "" where there was none */
+    char **ids;                /* of the predictions that were let go of; NULL for the others */
     struct buf prediction_ids; /* joined by ", ", in the order of the choices */
     const char *version;       /* the one that ran, for the log; of an outcome; NULL = none */
     int polls;
@@ -165,7 +165,6 @@ void exchange_note_route(const struct exchange *exchange, const struct route *ro
 void exchange_note_end(const struct exchange *exchange);
 
 /* exchange_prepare.c */
-void exchange_prepare_init(struct exchange *exchange);
 /* Decodes the body, and starts the predictions as soon as their input is ready; or fails the exchange. */
 void exchange_start(struct exchange *exchange);
 /* Enters under the alias that was asked for, or waits in line there: for the configured time, and no longer than the
@@ -242,7 +241,8 @@ char *exchange_timeout_hint(const struct exchange *exchange);
 int64_t exchange_deadline_ms(const struct exchange *exchange);
 /* A try has failed, and another one is to begin: lets go of all that it has made. */
 void exchange_let_go(struct exchange *exchange);
-/* Lets go of all predictions that still run. */
+/* Lets go of the prediction of a choice, but for its id; and of all that still run. */
+void exchange_leave(struct exchange *exchange, size_t index, enum metric_reason reason, int64_t grace_ms);
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms);
 /* Writes down the ids of the predictions there are, in the order of their choices, and how far they came. */
 void exchange_collect_ids(struct exchange *exchange);

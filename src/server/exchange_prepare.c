@@ -192,6 +192,7 @@ void exchange_go_on(struct exchange *exchange)
 /* ---- the waits ---- */
 
 static void on_schema(void *arg, struct model_schema *schema);
+static void on_schema_due(void *arg);
 static void on_turn(void *arg, const struct error *error);
 
 static struct exchange_waits *waits_of(struct exchange *exchange)
@@ -200,6 +201,7 @@ static struct exchange_waits *waits_of(struct exchange *exchange)
         exchange->waits = xcalloc(1, sizeof *exchange->waits);
         exchange->waits->schema = (struct schema_wait){.on_schema = on_schema, .arg = exchange};
         exchange->waits->admission = (struct admission_wait){.on_turn = on_turn, .arg = exchange};
+        loop_timer_init(&exchange->waits->schema_due, on_schema_due, exchange);
     }
     return exchange->waits;
 }
@@ -211,6 +213,7 @@ void exchange_forget_waits(struct exchange *exchange)
         return;
     admission_forget(&exchange->waits->admission);
     schemas_forget(&exchange->waits->schema);
+    loop_timer_clear(exchange->worker->loop, &exchange->waits->schema_due);
     free(exchange->waits);
     exchange->waits = NULL;
 }
@@ -220,11 +223,11 @@ void exchange_forget_waits(struct exchange *exchange)
 static void on_schema(void *arg, struct model_schema *schema)
 {
     struct exchange *exchange = arg;
-    loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
+    loop_timer_clear(exchange->worker->loop, &exchange->waits->schema_due);
     map(exchange, schema);
 }
 
-static void on_prepare_due(void *arg)
+static void on_schema_due(void *arg)
 {
     struct exchange *exchange = arg;
     schemas_give_up(&exchange->waits->schema);
@@ -247,7 +250,7 @@ void exchange_map(struct exchange *exchange)
         return;
     }
     int64_t now_ms = clock_now_ms();
-    loop_timer_set(exchange->worker->loop, &exchange->prepare_timer,
+    loop_timer_set(exchange->worker->loop, &exchange->waits->schema_due,
                    now_ms + (exchange_deadline_ms(exchange) - now_ms) / 2);
 }
 
@@ -324,11 +327,6 @@ bool exchange_is_in_line(const struct exchange *exchange)
 
 /* ---- the whole ---- */
 
-void exchange_prepare_init(struct exchange *exchange)
-{
-    loop_timer_init(&exchange->prepare_timer, on_prepare_due, exchange);
-}
-
 static enum admission_answer let_in(struct exchange *exchange, struct error *err)
 {
     bool is_known = decode(exchange, err) && find_route(exchange, err);
@@ -354,7 +352,6 @@ void exchange_start(struct exchange *exchange)
 void exchange_prepare_stop(struct exchange *exchange)
 {
     exchange_forget_waits(exchange);
-    loop_timer_clear(exchange->worker->loop, &exchange->prepare_timer);
     json_decref(exchange->input);
     exchange->input = NULL;
     uploads_unref(exchange->uploads);

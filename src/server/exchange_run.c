@@ -95,22 +95,28 @@ static void note_outcome(struct exchange *exchange, const struct outcome *outcom
     exchange->timeline.finished_ms = now_ms;
 }
 
+/* Once known it stays, though its prediction was let go of. "" where there is none. */
+static const char *id_of(const struct exchange *exchange, size_t index)
+{
+    if (exchange->outcomes[index] != NULL)
+        return exchange->outcomes[index]->prediction_id;
+    if (exchange->predictions[index] != NULL)
+        return prediction_id(exchange->predictions[index]);
+    return exchange->ids[index] != NULL ? exchange->ids[index] : "";
+}
+
 void exchange_collect_ids(struct exchange *exchange)
 {
     buf_clear(&exchange->prediction_ids);
     for (size_t i = 0; i < exchange->choices; i++) {
-        const char *id = exchange->outcomes[i] != NULL      ? exchange->outcomes[i]->prediction_id
-                         : exchange->predictions[i] != NULL ? prediction_id(exchange->predictions[i])
-                                                            : "";
+        const char *id = id_of(exchange, i);
         if (exchange->predictions[i] != NULL)
             note_running(exchange, exchange->predictions[i]);
-        if (id[0] != '\0') /* an id once known stays, though its prediction was let go of */
-            buf_copy_text(exchange->ids[i], sizeof exchange->ids[i], id);
-        if (exchange->ids[i][0] == '\0')
+        if (id[0] == '\0')
             continue;
         if (exchange->prediction_ids.length > 0)
             buf_append_text(&exchange->prediction_ids, ", ");
-        buf_append_text(&exchange->prediction_ids, exchange->ids[i]);
+        buf_append_text(&exchange->prediction_ids, id);
     }
 }
 
@@ -207,6 +213,14 @@ void exchange_follow(struct exchange *exchange, char (*ids)[JOIN_ID_BYTES])
     start(exchange, NULL, ids);
 }
 
+void exchange_leave(struct exchange *exchange, size_t index, enum metric_reason reason, int64_t grace_ms)
+{
+    struct prediction **prediction = &exchange->predictions[index];
+    exchange->ids[index] = xstrdup(prediction_id(*prediction));
+    prediction_note_reason(*prediction, reason);
+    prediction_abandon(prediction, exchange_join_grace_ms(exchange, grace_ms));
+}
+
 void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
 {
     if (!exchange_is_running(exchange))
@@ -215,22 +229,17 @@ void exchange_abandon(struct exchange *exchange, int64_t grace_ms)
     exchange_prepare_stop(exchange);
     exchange_collect_ids(exchange);
     for (size_t i = 0; i < exchange->choices; i++)
-        if (exchange->predictions[i] != NULL) {
-            prediction_note_reason(exchange->predictions[i], exchange_cancel_reason(exchange));
-            prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, grace_ms));
-        }
+        if (exchange->predictions[i] != NULL)
+            exchange_leave(exchange, i, exchange_cancel_reason(exchange), grace_ms);
 }
 
 /* A stream that has begun with comments stays one, and is kept alive. */
 void exchange_let_go(struct exchange *exchange)
 {
     exchange_prepare_stop(exchange);
-    for (size_t i = 0; i < exchange->choices; i++) {
-        if (exchange->predictions[i] == NULL)
-            continue;
-        prediction_note_reason(exchange->predictions[i], METRIC_REASON_sibling);
-        prediction_abandon(&exchange->predictions[i], exchange_join_grace_ms(exchange, 0));
-    }
+    for (size_t i = 0; i < exchange->choices; i++)
+        if (exchange->predictions[i] != NULL)
+            exchange_leave(exchange, i, METRIC_REASON_sibling, 0);
     if (exchange->choices > 0)
         join_unfollow(exchange->join);
     exchange_run_dispose(exchange);
@@ -244,6 +253,7 @@ void exchange_run_dispose(struct exchange *exchange)
     for (size_t i = 0; i < exchange->choices; i++) {
         ensure(exchange->predictions[i] == NULL);
         outcome_free(exchange->outcomes[i]);
+        free(exchange->ids[i]);
     }
     free(exchange->predictions); /* and with it the outcomes and ids */
     exchange->predictions = NULL;

@@ -149,8 +149,7 @@ void exchange_stream_piece(struct exchange *exchange, size_t index, const char *
     }
     /* A stop string has ended the text: what the model goes on to say would only cost money. */
     exchange_collect_ids(exchange);
-    prediction_note_reason(exchange->predictions[index], METRIC_REASON_stop);
-    prediction_abandon(&exchange->predictions[index], exchange_join_grace_ms(exchange, 0));
+    exchange_leave(exchange, index, METRIC_REASON_stop, 0);
     exchange->pending--;
     end_choice(exchange, index, &frames);
 }
