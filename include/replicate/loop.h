@@ -24,8 +24,7 @@ struct loop_watch {
 };
 
 struct loop_timer {
-    int64_t due_ms; /* clock_now_ms() */
-    size_t place;   /* in the heap, from 1; 0 = not set */
+    size_t place; /* in the heap, from 1; 0 = not set */
     loop_timer_fn on_due;
     void *arg;
 };
@@ -41,8 +40,11 @@ bool loop_watch_set(struct loop *loop, struct loop_watch *watch, int fd, uint32_
 void loop_watch_clear(struct loop *loop, struct loop_watch *watch);
 
 void loop_timer_init(struct loop_timer *timer, loop_timer_fn on_due, void *arg);
-void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms); /* again = moves it */
+/* `due_ms`: in clock_now_ms(). Set again, it moves. */
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
+/* Is it set, and its time over? */
+bool loop_timer_is_due(const struct loop *loop, const struct loop_timer *timer);
 
 /* Waits for events, at most until the next timer and at most `max_wait_ms` (-1 = no bound of its own), delivers the
  * events, then the timers that are due. Returns at once after a loop_wake. */

@@ -13,9 +13,8 @@
 
 enum { BATCH_EVENTS = 256, FIRST_HEAP_SLOTS = 64 };
 
-/* The key is not always the timer's due_ms: see loop_timer_set. */
 struct heap_slot {
-    int64_t key_ms;
+    int64_t key_ms; /* not always when the timer is due: see loop_timer_set */
     int64_t set_ms; /* in or before the turn in which it was set: what was overdue by then is not the loop's fault */
     uint64_t order;
     struct loop_timer *timer;
@@ -188,7 +187,6 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
         loop->heap_slots = loop->heap_slots ? loop->heap_slots * 2 : FIRST_HEAP_SLOTS;
         loop->heap = xrealloc(loop->heap, loop->heap_slots * sizeof(*loop->heap));
     }
-    timer->due_ms = due_ms;
     /* A timer set by a timer's callback sorts behind all that are due in this turn, however long overdue it is;
      * else it could hide them, or be served again and again. */
     int64_t key_ms = due_ms > loop->earliest_key_ms ? due_ms : loop->earliest_key_ms;
@@ -211,6 +209,11 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
         heap_rise(loop, place, last);
     else
         heap_sink(loop, place, last);
+}
+
+bool loop_timer_is_due(const struct loop *loop, const struct loop_timer *timer)
+{
+    return timer->place != 0 && loop->heap[timer->place].key_ms <= clock_now_ms();
 }
 
 /* ---- the turn ---- */

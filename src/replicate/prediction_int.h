@@ -84,9 +84,10 @@ struct prediction {
     int64_t told_boot_ms, told_run_ms;       /* as Replicate's clock has them; -1 = not told */
     int failed_creates, throttled_creates, failed_resolves;
 
-    char id[64];       /* "" until Replicate has told */
-    char *ran_version; /* as Replicate names it; NULL until it has */
+    char id[64]; /* "" until Replicate has told */
     enum api_status status;
+    char *ran_version; /* as Replicate names it; NULL until it has */
+    bool is_paused;
     bool has_place;                                 /* in the budget for polls */
     int polls;                                      /* in all */
     int status_polls;                               /* since the status last changed */
@@ -97,7 +98,6 @@ struct prediction {
     int cancels;
     int64_t cancel_until_ms;
 
-    bool is_paused;
     struct pieces pieces;
     struct prediction_stream *stream; /* NULL until one was begun with: most predictions have none */
 };

@@ -248,7 +248,7 @@ static void drive(struct transfer_multi *multi, curl_socket_t fd, int events)
 void transfer_curl_begin(struct transfer_curl *curl)
 {
     struct transfer_multi *calls = &curl->calls;
-    if (calls->timer.place == 0 || calls->timer.due_ms > clock_now_ms())
+    if (!loop_timer_is_due(curl->transfers->loop, &calls->timer))
         return;
     loop_timer_clear(curl->transfers->loop, &calls->timer);
     drive(calls, CURL_SOCKET_TIMEOUT, 0);

@@ -38,12 +38,12 @@ struct exchange_routes {
     char *asked_name;          /* the client's name for it, while call.alias names a fallback; else NULL */
     struct route_try *tries;
     size_t try_count;
+    int choices;            /* that were asked for */
     int attempts;           /* that were let in */
     size_t failures;        /* with those that were not */
     struct error *error;    /* to be told when all fail; NULL = none has failed yet … */
     bool is_error_of_asked; /* … is it of the alias that was asked for? */
     bool is_asked_full;     /* limits keep it from the alias that was asked for, for now */
-    int choices;            /* that were asked for */
     bool has_more;          /* there is something that it has not tried … */
     bool has_forgotten;     /* … else its messages are not kept */
     bool is_adopted;        /* it is mapped as its earlier try was */
@@ -61,6 +61,7 @@ struct exchange_waits {
 struct exchange {
     struct list_link link; /* in its worker's list of its state */
     enum exchange_state state;
+    bool client_is_gone;
     struct worker *worker;
     struct http_request *request; /* NULL once closed */
     struct config *config;        /* a reference, from the first byte to the last */
@@ -95,14 +96,13 @@ struct exchange {
     struct prediction **predictions;
     struct outcome **outcomes;
     size_t choices, pending;
-    bool has_begun_answer;     /* of a stream: the endpoint's first frames are out */
     char **ids;                /* of the predictions that were let go of; NULL for the others */
     struct buf prediction_ids; /* joined by ", ", in the order of the choices */
     const char *version;       /* the one that ran, for the log; of an outcome; NULL = none */
     int polls;
+    bool has_begun_answer; /* of a stream: the endpoint's first frames are out */
 
     struct error *error; /* what it was answered with; owned; NULL = an answer */
-    bool client_is_gone;
     struct timeline timeline;
     char *request_id; /* at most REQUEST_ID_BYTES with its NUL */
     char unique[UNIQUE_BYTES];

@@ -9,8 +9,13 @@
 
 enum { TIMERS_MAX = 1024 };
 
+struct fake_timer {
+    int64_t due_ms;
+    struct loop_timer *timer;
+};
+
 struct loop {
-    struct loop_timer *timers[TIMERS_MAX]; /* in the order in which they were set; a timer knows its place + 1 */
+    struct fake_timer timers[TIMERS_MAX]; /* in the order in which they were set; a timer knows its place + 1 */
     size_t count, wakes;
 };
 
@@ -53,8 +58,7 @@ void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t due_ms)
 {
     loop_timer_clear(loop, timer);
     ensure(loop->count < TIMERS_MAX);
-    timer->due_ms = due_ms;
-    loop->timers[loop->count++] = timer;
+    loop->timers[loop->count++] = (struct fake_timer){due_ms, timer};
     timer->place = loop->count;
 }
 
@@ -64,31 +68,32 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
         return;
     for (size_t i = timer->place; i < loop->count; i++) {
         loop->timers[i - 1] = loop->timers[i];
-        loop->timers[i - 1]->place = i;
+        loop->timers[i - 1].timer->place = i;
     }
     loop->count--;
     timer->place = 0;
 }
 
-static struct loop_timer *earliest(const struct loop *loop)
+static const struct fake_timer *earliest(const struct loop *loop)
 {
-    struct loop_timer *first = NULL;
+    const struct fake_timer *first = NULL;
     for (size_t i = 0; i < loop->count; i++)
-        if (first == NULL || loop->timers[i]->due_ms < first->due_ms)
-            first = loop->timers[i];
+        if (first == NULL || loop->timers[i].due_ms < first->due_ms)
+            first = &loop->timers[i];
     return first;
 }
 
 void fake_loop_advance(struct loop *loop, int64_t ms)
 {
     int64_t end_ms = clock_now_ms() + ms;
-    struct loop_timer *timer = earliest(loop);
-    while (timer != NULL && timer->due_ms <= end_ms) {
-        if (timer->due_ms > clock_now_ms())
-            fake_clock_set(timer->due_ms);
+    const struct fake_timer *first = earliest(loop);
+    while (first != NULL && first->due_ms <= end_ms) {
+        struct loop_timer *timer = first->timer;
+        if (first->due_ms > clock_now_ms())
+            fake_clock_set(first->due_ms);
         loop_timer_clear(loop, timer);
         timer->on_due(timer->arg);
-        timer = earliest(loop);
+        first = earliest(loop);
     }
     fake_clock_set(end_ms);
 }
