@@ -37,12 +37,16 @@ struct joins *joins_new(void);
 void joins_free(struct joins *joins); /* no join may be held any more */
 
 /* What makes two requests the same; joins_hash_init gives the hash to make it with. */
-struct join_request {
+struct join_identity {
     unsigned char body[HASH_BYTES]; /* of credential, alias and body */
+    unsigned char key[HASH_BYTES];  /* of credential and Idempotency-Key */
     bool has_key;
-    unsigned char key[HASH_BYTES]; /* of credential and Idempotency-Key */
-    bool is_retry;                 /* the client says that it tried before */
-    size_t choices;                /* 1..JOIN_CHOICES_MAX: its predictions */
+    bool is_retry; /* the client says that it tried before */
+};
+
+struct join_request {
+    struct join_identity identity;
+    size_t choices; /* 1..JOIN_CHOICES_MAX: its predictions */
     int64_t now_ms, deadline_ms;
     const char *alias; /* where it runs: a deployment of this alias. Copied */
     int deployment;

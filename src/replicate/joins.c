@@ -88,9 +88,9 @@ static struct join *newest(struct join *join)
 
 static void list_entry_in(struct joins *joins, struct join *join)
 {
-    chain_add(&joins->by_body[bucket_of(join->request.body)], &join->body_link);
-    if (join->request.has_key)
-        chain_add(&joins->by_key[bucket_of(join->request.key)], &join->key_link);
+    chain_add(&joins->by_body[bucket_of(join->request.identity.body)], &join->body_link);
+    if (join->request.identity.has_key)
+        chain_add(&joins->by_key[bucket_of(join->request.identity.key)], &join->key_link);
     list_append(&joins->by_age, &join->link);
     join->is_listed = true;
     join->references++;
@@ -101,7 +101,7 @@ static void unlist(struct join *join)
     if (!join->is_listed)
         return;
     chain_remove(&join->body_link);
-    if (join->request.has_key)
+    if (join->request.identity.has_key)
         chain_remove(&join->key_link);
     list_remove(&join->link);
     join->is_listed = false;
@@ -129,10 +129,11 @@ static void purge(struct joins *joins, int64_t now_ms)
 
 static struct join *find_by_key(struct joins *joins, const struct join_request *request)
 {
-    struct chain_link *link = joins->by_key[bucket_of(request->key)];
+    struct chain_link *link = joins->by_key[bucket_of(request->identity.key)];
     for (; link != NULL; link = link->next) {
         struct join *join = list_entry(link, struct join, key_link);
-        if (memcmp(join->request.key, request->key, HASH_BYTES) == 0 && !is_over(join, request->now_ms))
+        if (memcmp(join->request.identity.key, request->identity.key, HASH_BYTES) == 0 &&
+            !is_over(join, request->now_ms))
             return join;
     }
     return NULL;
@@ -143,10 +144,11 @@ static struct join *find_by_key(struct joins *joins, const struct join_request *
 static struct join *find_by_body(struct joins *joins, const struct join_request *request)
 {
     struct join *best = NULL;
-    struct chain_link *link = joins->by_body[bucket_of(request->body)];
+    struct chain_link *link = joins->by_body[bucket_of(request->identity.body)];
     for (; link != NULL && (best == NULL || best->interest > 0); link = link->next) {
         struct join *join = list_entry(link, struct join, body_link);
-        if (memcmp(join->request.body, request->body, HASH_BYTES) != 0 || is_over(join, request->now_ms))
+        if (memcmp(join->request.identity.body, request->identity.body, HASH_BYTES) != 0 ||
+            is_over(join, request->now_ms))
             continue;
         if (best == NULL || join->interest < best->interest)
             best = join;
@@ -191,10 +193,10 @@ static struct join *new_successor(struct join *join, const struct join_request *
 static enum join_result enter(struct joins *joins, const struct join_request *request, struct join **join)
 {
     purge(joins, request->now_ms);
-    struct join *found = request->has_key ? find_by_key(joins, request) : NULL;
-    if (found != NULL && memcmp(found->request.body, request->body, HASH_BYTES) != 0)
+    struct join *found = request->identity.has_key ? find_by_key(joins, request) : NULL;
+    if (found != NULL && memcmp(found->request.identity.body, request->identity.body, HASH_BYTES) != 0)
         return JOIN_CONFLICT;
-    if (found == NULL && request->is_retry)
+    if (found == NULL && request->identity.is_retry)
         found = find_by_body(joins, request);
     *join = found != NULL ? found : new_join(joins, request);
     if (*join != NULL) {

@@ -90,14 +90,11 @@ static void make_unique(char out[UNIQUE_BYTES])
     out[EACH] = '\0';
 }
 
-static char *make_request_id(const char *unique)
+static void make_own_id(struct exchange *exchange)
 {
-    enum { PREFIX_BYTES = 4, DIGITS = 32 };
-    char *id = xmalloc(PREFIX_BYTES + DIGITS + 1);
-    memcpy(id, "req_", PREFIX_BYTES);
-    memcpy(id + PREFIX_BYTES, unique, DIGITS);
-    id[PREFIX_BYTES + DIGITS] = '\0';
-    return id;
+    enum { PREFIX_BYTES = OWN_ID_BYTES - UNIQUE_BYTES };
+    memcpy(exchange->own_id, "req_", PREFIX_BYTES);
+    make_unique(exchange->own_id + PREFIX_BYTES);
 }
 
 /* The client's own id when it is one that can stand in a header and a log line. */
@@ -109,10 +106,7 @@ static void take_request_id(struct exchange *exchange)
     bool is_usable = length > 0 && length <= CLIENT_ID_MAX_BYTES;
     for (size_t i = 0; is_usable && i < length; i++)
         is_usable = given[i] > 0x20 && given[i] < 0x7f;
-    if (is_usable)
-        exchange->request_id = xstrdup(given);
-    else
-        exchange->request_id = make_request_id(exchange->unique);
+    exchange->request_id = is_usable ? xstrdup(given) : exchange->own_id;
 }
 
 /* ---- answering ---- */
@@ -297,7 +291,7 @@ static void answer_local(struct exchange *exchange)
     struct call_request call_request = {.endpoint = exchange->endpoint,
                                         .path_model = exchange->model_id,
                                         .body = "",
-                                        .unique = exchange->unique,
+                                        .unique = exchange_unique(exchange),
                                         .now_s = clock_wall_s()};
     struct local local = {
         .config = exchange->config, .key = exchange->key, .schema_of = exchange_schema_of, .arg = exchange->worker};
@@ -355,7 +349,7 @@ static struct exchange *new_exchange(struct worker *worker, struct http_request 
     loop_timer_init(&exchange->read_timer, on_read_timeout, exchange);
     exchange_join_init(exchange);
     exchange_stream_init(exchange);
-    make_unique(exchange->unique);
+    make_own_id(exchange);
     take_request_id(exchange);
     exchange_set_state(exchange, EXCHANGE_READING);
     return exchange;
@@ -468,7 +462,8 @@ void exchange_sweep(struct exchange_lists *lists)
         free(exchange->client_token);
         free(exchange->model_id);
         free(exchange->error);
-        free(exchange->request_id);
+        if (exchange->request_id != exchange->own_id)
+            free(exchange->request_id);
         config_unref(exchange->config);
         free(exchange);
     }

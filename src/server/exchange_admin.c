@@ -52,7 +52,7 @@ static void answer(struct exchange *exchange, const struct admin_endpoint *endpo
                                           .board = worker->shared->board,
                                           .key = exchange->key,
                                           .is_draining = atomic_load(&worker->shared->is_draining),
-                                          .nonce = exchange->unique};
+                                          .nonce = exchange_unique(exchange)};
     buf_init(&body, PAGE_MAX_BYTES);
     endpoint->answer(&request, &body, &answer);
     if (answer.policy[0] != '\0') {

@@ -14,7 +14,7 @@
 #include "server/exchange.h"
 #include "server/worker.h"
 
-enum { REQUEST_ID_BYTES = 136, UNIQUE_BYTES = 40 };
+enum { UNIQUE_BYTES = 33, OWN_ID_BYTES = sizeof "req_" - 1 + UNIQUE_BYTES };
 
 /* Where the time went, in clock_now_ms(); 0 = it did not come to that. Of several predictions the first that got so far
  * counts, and for the end the last. */
@@ -86,10 +86,10 @@ struct exchange {
     struct uploads *uploads;     /* NULL where there are none, or they are the jobs' by now */
 
     /* those who share its predictions */
-    struct join_request join_request;
-    struct join *join; /* with an interest of its own; NULL = none */
+    struct join_identity join_identity;
     bool is_second;    /* it follows the predictions of an earlier try */
     bool holds_join;   /* its failure is not told before it is decided whether it goes on */
+    struct join *join; /* with an interest of its own; NULL = none */
     struct loop_timer join_timer;
 
     /* one per choice, in one piece of memory: a prediction while it runs, its outcome once it has ended */
@@ -104,9 +104,9 @@ struct exchange {
 
     struct error *error; /* what it was answered with; owned; NULL = an answer */
     struct timeline timeline;
-    char *request_id; /* at most REQUEST_ID_BYTES with its NUL */
-    char unique[UNIQUE_BYTES];
-    char *model_id; /* from the path; NULL = it has none */
+    char *request_id;          /* the client's, which is owned; or own_id */
+    char own_id[OWN_ID_BYTES]; /* "req_", and what no other request has */
+    char *model_id;            /* from the path; NULL = it has none */
 };
 
 /* exchange.c */
@@ -122,6 +122,12 @@ void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 static inline enum error_kind exchange_error_kind(const struct exchange *exchange)
 {
     return exchange->error == NULL ? ERROR_NONE : exchange->error->kind;
+}
+
+/* Letters and digits that nobody can guess or repeat. */
+static inline const char *exchange_unique(const struct exchange *exchange)
+{
+    return exchange->own_id + OWN_ID_BYTES - UNIQUE_BYTES;
 }
 
 void exchange_answer(struct exchange *exchange, int status, const char *content_type, struct buf *body);

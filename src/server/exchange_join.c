@@ -45,22 +45,22 @@ void exchange_join_prepare(struct exchange *exchange)
     hash_add_text(&hash, exchange->endpoint->name);
     hash_add_text(&hash, exchange->model_id);
     hash_add(&hash, buf_text(&exchange->request->body), exchange->request->body.length);
-    hash_end(&hash, exchange->join_request.body);
-    exchange->join_request.has_key = idempotency_key(exchange) != NULL;
+    hash_end(&hash, exchange->join_identity.body);
+    exchange->join_identity.has_key = idempotency_key(exchange) != NULL;
     hash_client(exchange, &hash);
     hash_add_text(&hash, idempotency_key(exchange));
-    hash_end(&hash, exchange->join_request.key);
+    hash_end(&hash, exchange->join_identity.key);
     const char *count = retry_count(exchange);
-    exchange->join_request.is_retry = count != NULL && strtol(count, NULL, 10) >= 1;
+    exchange->join_identity.is_retry = count != NULL && strtol(count, NULL, 10) >= 1;
 }
 
 static void look(struct exchange *exchange);
 
 /* What it held is let go of only afterwards: until then those who wait do not know how it ends. */
-static enum join_result go_on(struct exchange *exchange)
+static enum join_result go_on(struct exchange *exchange, const struct join_request *request)
 {
     struct join *left = join_ref(exchange->join);
-    enum join_result result = joins_go_on(&exchange->join, &exchange->join_request);
+    enum join_result result = joins_go_on(&exchange->join, request);
     if (exchange->holds_join)
         join_release(left, true);
     exchange->holds_join = false;
@@ -70,14 +70,14 @@ static enum join_result go_on(struct exchange *exchange)
 
 static enum join_result enter(struct exchange *exchange)
 {
-    struct join_request *request = &exchange->join_request;
-    request->choices = (size_t)exchange->call.n;
-    request->now_ms = clock_now_ms();
-    request->deadline_ms = exchange_deadline_ms(exchange);
-    request->alias = exchange->routes.alias;
-    request->deployment = exchange->route->deployment;
-    return exchange->join != NULL ? go_on(exchange)
-                                  : joins_enter(exchange->worker->shared->joins, request, &exchange->join);
+    const struct join_request request = {.identity = exchange->join_identity,
+                                         .choices = (size_t)exchange->call.n,
+                                         .now_ms = clock_now_ms(),
+                                         .deadline_ms = exchange_deadline_ms(exchange),
+                                         .alias = exchange->routes.alias,
+                                         .deployment = exchange->route->deployment};
+    return exchange->join != NULL ? go_on(exchange, &request)
+                                  : joins_enter(exchange->worker->shared->joins, &request, &exchange->join);
 }
 
 bool exchange_join(struct exchange *exchange, struct error *err)

@@ -25,7 +25,7 @@ static bool decode(struct exchange *exchange, struct error *err)
                                         .body = buf_text(&request->body),
                                         .body_length = request->body.length,
                                         .is_unlisted = models_are_unlisted(exchange->config),
-                                        .unique = exchange->unique,
+                                        .unique = exchange_unique(exchange),
                                         .now_s = clock_wall_s()};
     bool is_decoded = exchange->endpoint->decode(&exchange->call, &call_request, err);
     exchange->request_bytes = request->body.length;

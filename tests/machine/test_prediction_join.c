@@ -16,7 +16,7 @@ static struct join *join; /* the test's own, in the place of an exchange */
 static struct join *enter(bool is_retry)
 {
     struct join *entered;
-    const struct join_request request = {.is_retry = is_retry,
+    const struct join_request request = {.identity.is_retry = is_retry,
                                          .choices = INDEX + 1,
                                          .now_ms = clock_now_ms(),
                                          .deadline_ms = clock_now_ms() + MINUTE_MS};

@@ -22,14 +22,15 @@ static void teardown(void)
 /* A request with this body and Idempotency-Key (NULL = none), at this time. */
 static struct join_request request(const char *body, const char *key, bool is_retry, int64_t now_ms)
 {
-    struct join_request made = {.has_key = key != NULL, .is_retry = is_retry, .choices = 1, .now_ms = now_ms};
+    struct join_request made = {
+        .identity = {.has_key = key != NULL, .is_retry = is_retry}, .choices = 1, .now_ms = now_ms};
     struct hash hash;
     joins_hash_init(joins, &hash);
     hash_add_text(&hash, body);
-    hash_end(&hash, made.body);
+    hash_end(&hash, made.identity.body);
     joins_hash_init(joins, &hash);
     hash_add_text(&hash, key);
-    hash_end(&hash, made.key);
+    hash_end(&hash, made.identity.key);
     made.deadline_ms = now_ms + 10000;
     return made;
 }
