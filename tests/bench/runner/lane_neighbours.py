@@ -9,6 +9,7 @@ from .programs import BenchError
 CLIENTS = 64
 WAIT_MS = 900_000
 PATIENCE_S = 180
+POLLS_PER_MINUTE = 2700  # by default: Replicate allows few more, however many wait
 
 
 def wait_until(is_true, what):
@@ -19,18 +20,9 @@ def wait_until(is_true, what):
         time.sleep(0.1)
 
 
-def wait_for_calm(bench, neighbours):
-    """A young prediction is polled often, and an old one rarely: here the requests are of interest, not the polls."""
-    def is_calm():
-        before = bench.counts()["polls"]
-        time.sleep(1)
-        return bench.counts()["polls"] - before < neighbours / 10
-    wait_until(is_calm, "the neighbours are polled as often as ever")
-
-
 def one_size(bench, neighbours, plan):
     """The neighbours are polled rarely, and what those polls take is not counted as the requests'."""
-    proxy = proxies.replibridge(bench, poll_interval="60s")
+    proxy = proxies.replibridge(bench, polls_per_minute=POLLS_PER_MINUTE)
     bench.reset()
     holder = None
     if neighbours > 0:
@@ -38,8 +30,6 @@ def one_size(bench, neighbours, plan):
                         ramp_ms=neighbours, patience_ms=WAIT_MS)
         holder.wait("asked")
         wait_until(lambda: bench.counts()["creates"] == neighbours, "not all neighbours have come to wait")
-        if not plan.is_small:
-            wait_for_calm(bench, neighbours)
     wrk(bench, proxy, CLIENTS, plan.warm_up_s)
     before, began = machine.cpu_s(proxy.pid), time.monotonic()
     time.sleep(plan.seconds)

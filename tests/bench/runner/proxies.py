@@ -68,17 +68,17 @@ models: {{bench: {{model: bench/instant}}}}
 replicate:
   base_url: {base_url}
   token: test-token
-  poll_interval: {poll_interval}
-  polls_per_minute: 1000000
+  poll_interval: 500ms
+  polls_per_minute: {polls_per_minute}
   creates_per_minute: 1000000
 """
 
 
-def replibridge(bench, base_url=None, ca_file=None, prefix=(), poll_interval="500ms"):
+def replibridge(bench, base_url=None, ca_file=None, prefix=(), polls_per_minute=1000000):
     number = len(os.listdir(bench.scratch))
     text = CONFIG.format(log=os.path.join(bench.scratch, f"replibridge-{number}.events"),
                          base_url=base_url or f"http://127.0.0.1:{bench.upstream_port}/v1",
-                         poll_interval=poll_interval)
+                         polls_per_minute=polls_per_minute)
     if ca_file:
         text += f"  ca_file: {ca_file}\n"
     config = write(bench, f"replibridge-{number}.yaml", text)
