@@ -58,6 +58,7 @@ struct config {
 
     struct key *keys; /* none = open to everybody */
     size_t key_count;
+    bool has_token; /* a model runs on a token of ours: who asks for it need not bring one */
 
     struct log_options log; /* its `file` is owned by the snapshot */
     bool log_prompts;       /* what clients ask is logged, too */

@@ -180,15 +180,20 @@ static void finish_route(struct route *route)
     settle_token(route);
 }
 
+static bool has_token(const struct config *config)
+{
+    for (size_t i = 0; i < config->route_count; i++)
+        for (const struct route *route = config->routes[i]; route != NULL; route = route->next)
+            if (route->token != NULL)
+                return true;
+    return false;
+}
+
 static void warn_open(struct loader *loader)
 {
     const struct config *config = loader->config;
     struct path path = {.file = loader->options->file != NULL ? loader->options->file : "address", .name = "listen"};
-    bool has_token = false;
-    for (size_t i = 0; i < config->route_count; i++)
-        for (const struct route *route = config->routes[i]; route != NULL; route = route->next)
-            has_token = has_token || route->token != NULL;
-    if (has_token && config->key_count == 0 && config->allowed_ip_count == 0 && !host_is_loopback(config->host))
+    if (config->has_token && config->key_count == 0 && config->allowed_ip_count == 0 && !host_is_loopback(config->host))
         loader_warn(loader, &path,
                     "everybody who reaches this address can run models on your bill; configure keys, or listen on "
                     "127.0.0.1");
@@ -224,6 +229,7 @@ static void finish(struct loader *loader)
             finish_route(route);
             route->limits = config->routes[i]->limits; /* they count for the name */
         }
+    loader->config->has_token = has_token(loader->config);
     warn_open(loader);
 }
 

@@ -67,12 +67,26 @@ static bool decode_stream(struct call *call, struct error *err)
     return true;
 }
 
+/* The members that are not null: some clients send all that there are. */
+static size_t count_given(json_t *body)
+{
+    size_t count = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(body, name, value)
+    {
+        if (!json_is_null(value))
+            count++;
+    }
+    return count;
+}
+
 /* The rows come in order of preference, so the first value of a canonical name stays. */
 static bool decode_params(struct call *call, struct error *err)
 {
     struct parameter_set given = parameters_in(call->body);
     call->given = given.bits;
-    call->has_extensions = parameters_count(&given) < json_object_size(call->body);
+    call->has_extensions = parameters_count(&given) < count_given(call->body);
     for (const struct parameter *row; (row = parameters_next(&given)) != NULL;) {
         json_t *value;
         if (row->class == CLASS_ENDPOINT)

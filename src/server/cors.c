@@ -23,25 +23,42 @@ static bool is_json(const char *content_type)
     return content_type != NULL && strncasecmp(content_type, json, sizeof json - 1) == 0;
 }
 
-/* Can its owner point this name (with a port) wherever he likes? Not so an address, `localhost` (RFC 6761) and names of
- * one label, which no public zone holds. */
+static bool ends_with(const char *text, size_t length, const char *suffix)
+{
+    size_t ending = strlen(suffix);
+    return length >= ending && strncasecmp(text + length - ending, suffix, ending) == 0;
+}
+
+/* Can its owner point this name (with a port) wherever he likes? Not so an address, nor what no public zone holds:
+ * names of one label, and those set apart for one machine or its network (RFC 6761, 6762, 8375, and ICANN's for
+ * `internal`). */
 static bool is_public_name(const char *host)
 {
-    static const char localhost[] = ".localhost";
-    const size_t suffix = sizeof localhost - 1;
+    static const char *const private[] = {".localhost", ".local", ".internal", ".home.arpa"};
     size_t length = strcspn(host, ":");
-    if (host[0] == '[' || strspn(host, "0123456789.") == length || memchr(host, '.', length) == NULL)
+    if (length > 0 && host[length - 1] == '.')
+        length--;
+    if (host[0] == '[' || strspn(host, "0123456789.") >= length || memchr(host, '.', length) == NULL)
         return false;
-    return length <= suffix || strncasecmp(host + length - suffix, localhost, suffix) != 0;
+    for (size_t i = 0; i < sizeof private / sizeof private[0]; i++)
+        if (ends_with(host, length, private[i]))
+            return false;
+    return true;
+}
+
+/* A page may have its browser say `null` in the place of its origin. */
+static bool is_of_host(const struct cors_page *page)
+{
+    const char *name = strstr(page->origin, "://");
+    return name == NULL || strcasecmp(name + 3, page->host) == 0;
 }
 
 /* To the browser a page is of the same origin as this server if its name leads here, also where that is somebody else's
- * name, which was the name of his own server a moment ago (DNS rebinding). Where there are keys, such a page has none.
+ * name, which was the name of his own server a moment ago (DNS rebinding). Such a page has neither a key nor a token.
  */
 static bool may_be_rebound(const struct config *config, const struct cors_page *page)
 {
-    const char *name = strstr(page->origin, "://");
-    return config->key_count == 0 && name != NULL && page->host != NULL && strcasecmp(name + 3, page->host) == 0 &&
+    return config->has_token && config->key_count == 0 && page->host != NULL && is_of_host(page) &&
            is_public_name(page->host);
 }
 

@@ -271,6 +271,19 @@ START_TEST(any_mixture_of_setting_moving_and_clearing_keeps_the_order)
 }
 END_TEST
 
+START_TEST(a_timer_is_due_once_it_is_set_and_its_time_is_over)
+{
+    struct alarm alarm;
+    int64_t now_ms = clock_now_ms();
+    alarm_set(&alarm, 1, now_ms + 60000);
+    ck_assert(!loop_timer_is_due(loop, &alarm.timer));
+    alarm_move(&alarm, now_ms);
+    ck_assert(loop_timer_is_due(loop, &alarm.timer));
+    loop_timer_clear(loop, &alarm.timer);
+    ck_assert(!loop_timer_is_due(loop, &alarm.timer));
+}
+END_TEST
+
 static void on_again(void *arg)
 {
     struct alarm *alarm = arg;
@@ -453,6 +466,7 @@ static TCase *timer_cases(void)
     tcase_add_test(cases, timers_ring_by_due_time_and_those_of_one_time_in_the_order_of_their_setting);
     tcase_add_test(cases, a_timer_is_moved_by_setting_it_again_and_silent_once_cleared);
     tcase_add_loop_test(cases, any_mixture_of_setting_moving_and_clearing_keeps_the_order, 0, 10);
+    tcase_add_test(cases, a_timer_is_due_once_it_is_set_and_its_time_is_over);
     tcase_add_test(cases, a_timer_that_sets_itself_anew_neither_starves_the_turn_nor_hides_others);
     tcase_add_test(cases, a_timer_cleared_and_freed_by_another_does_not_ring);
     tcase_add_test(cases, a_turn_waits_for_the_next_timer_and_no_longer);
